@@ -142,6 +142,8 @@ class Committer:
         with self._busy:
             if pending.kind == BACKFILL:
                 return self._number(self.filled(pending)[0])
+            if pending.derived and self.state.status_of(pending) != "due":  # requests were merged meanwhile
+                return self._number(STALE)
             self._publish(self._after(self.state, pending))
             self._schedule_deletion(pending.old)
             return self.state.id

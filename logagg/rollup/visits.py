@@ -61,64 +61,90 @@ SEEN_SCHEMA = pa.schema([pa.field("ts", TIMESTAMP), *_KEY])  # ts: the day
 _PARTITION = "visitor, site, is_bot"
 
 
+_PAGE = "kind = 'pageview'"
+
+
 def _items(requests: str) -> str:
-    """Return the events of visits, and the open visits, as rows of the same columns; an event is at a position."""
+    """Return the events of visits, and the open visits, as rows of the same columns.
+
+    `k` is the visitor at the site; `h` is the place of an event in its log, with which it is found again; `p` and `s` stand
+    for the path and the site. Only such numbers are sorted: with texts that would take three times as long. Two logs may
+    have events of one visitor in one microsecond; `h` orders them somehow, and always alike.
+    """
+    key = f"hash({_PARTITION}) AS k"
     entered = ", ".join(f"CASE WHEN channel IS NOT NULL THEN {name} END AS {name}" for name in _ENTERED)
-    of_page = ", ".join(f"CASE WHEN kind = 'pageview' THEN {of} END AS {name}" for of, name in _OF_PAGE)
+    texts = ", ".join((*_ENTERED, *_CLIENT))
     return f"""
-        SELECT ts, {_PARTITION}, ts AS last, source, position, {of_page},
-            (kind = 'pageview')::BIGINT AS views, (kind = 'click')::BIGINT AS clicks,
+        SELECT {key}, (hash(source) >> 1) + position AS h, hash(path) AS p, hash(site) AS s, ts, {_PARTITION},
+            ts AS last, CASE WHEN {_PAGE} THEN ts END AS exited, CASE WHEN {_PAGE} THEN path END AS entry,
+            CASE WHEN {_PAGE} THEN path END AS exit, ({_PAGE})::BIGINT AS views, (kind = 'click')::BIGINT AS clicks,
             (kind = 'conversion')::BIGINT AS conversions, {entered}, {", ".join(_CLIENT)}, NULL::BOOLEAN AS new
         FROM {requests} WHERE {KINDS}
         UNION ALL
-        SELECT ts, {_PARTITION}, last, '' AS source, -1 AS position, exited, entry, exit, views, clicks, conversions,
-            {", ".join((*_ENTERED, *_CLIENT))}, new
+        SELECT {key}, 0 AS h, hash(exit) AS p, hash(site) AS s, ts, {_PARTITION}, last, exited, entry, exit, views, clicks,
+            conversions, {texts}, new
         FROM {OPEN}"""
 
 
-_OF_PAGE = (("ts", "exited"), ("path", "entry"), ("path", "exit"))
+def _chain(requests: str, gap: int) -> str:
+    """Return common table expressions: items, in their order as `placed`, and each with its visit `v` as `run`.
 
-
-def _numbered(requests: str, gap: int) -> str:
-    """Return the common table expressions that end with `grouped`: items, each with its place `o` and its visit `n`.
-
-    Only numbers are sorted, which takes a third of the time that it takes with all columns.
+    Items are written out where they are read, since as a table of their own they would be copied with all their texts. A visit is known by the place `o` of its first item among those of its visitor.
     """
+    starts = f"coalesce(epoch_us(ts) - epoch_us(lag(last) OVER w) > {gap}, true)"
     return f"""
-        items AS MATERIALIZED (SELECT *, row_number() OVER () AS r FROM ({_items(requests)})),
-        placed AS (
-            SELECT r, {_PARTITION}, row_number() OVER w AS o, lag(last) OVER w AS before,
-                coalesce(epoch_us(ts) - epoch_us(lag(last) OVER w) > {gap}, true) AS starts
-            FROM items WINDOW w AS (PARTITION BY {_PARTITION} ORDER BY last, source, position)
+        placed AS MATERIALIZED (
+            SELECT k, h, p, s, is_bot, row_number() OVER w AS o, {starts} AS starts, lag(last) OVER w AS before, last,
+                views, clicks, conversions, channel IS NOT NULL AS enters, exited
+            FROM ({_items(requests)}) WINDOW w AS (PARTITION BY k ORDER BY last, h)
         ),
-        counted AS (
-            SELECT r, o, before, starts,
-                sum(starts::BIGINT) OVER (PARTITION BY {_PARTITION} ORDER BY o ROWS UNBOUNDED PRECEDING) AS n
-            FROM placed
-        ),
-        grouped AS (SELECT items.*, o, n, starts, before FROM items JOIN counted USING (r))"""
+        run AS (
+            SELECT one.*, began.o AS v, began.before AS earlier
+            FROM placed AS one ASOF JOIN (SELECT k, o, before FROM placed WHERE starts) AS began
+            ON one.k = began.k AND one.o >= began.o
+        )"""
 
 
-def _visits(memory: int) -> str:
-    """Return the query for visits, one row each (`OPEN_SCHEMA`), of `grouped`.
+def _visits(requests: str, memory: int) -> str:
+    """Return the query for visits, one row each (`OPEN_SCHEMA`), of `run`.
 
-    A visitor is new where no day has seen it from `memory` before the visit up to then. Of an open visit that is known.
+    Only the first items, the first and last page and the first entry are looked up with their texts. A visitor is new where
+    no day has seen it from `memory` before the visit up to then; of an open visit that is known.
     """
-    first = ", ".join(f"arg_min({name}, o) AS {name}" for name in (*_ENTERED, *_CLIENT))
+    ints = """
+        SELECT k, v, max(last) AS last, sum(views)::BIGINT AS views, sum(clicks)::BIGINT AS clicks,
+            sum(conversions)::BIGINT AS conversions, arg_min(h, o) AS h, max(earlier) AS earlier,
+            arg_min(h, o) FILTER (exited IS NOT NULL) AS entry_h, arg_max(h, o) FILTER (exited IS NOT NULL) AS exit_h,
+            arg_min(h, o) FILTER (enters) AS enters_h
+        FROM run GROUP BY k, v"""
+    roles = "UNION ALL ".join(
+        f"SELECT k, v, {of}_h AS h, {role} AS role FROM summed WHERE {of}_h <> h "
+        for role, of in ((2, "entry"), (3, "exit"), (4, "enters"))
+    )
+    of_first = ", ".join(
+        f"any_value({name}) FILTER (role = 1) AS {name}" for name in ("ts", "visitor", "site", "is_bot")
+    )
+    client = ", ".join(f"any_value({name}) FILTER (role = 1) AS {name}" for name in _CLIENT)
+    enters = ", ".join(f"arg_min({name}, role) FILTER (role IN (1, 4)) AS {name}" for name in _ENTERED)
     since = f"(epoch_us(ts) - {memory}) // {_DAY}"
-    fresh = f"coalesce(new, NOT starts OR coalesce(epoch_us(before) // {_DAY} < {since}, true))"
-    found = f"""
-        SELECT min(ts) AS ts, {_PARTITION}, max(last) AS last, max(exited) AS exited, sum(views)::BIGINT AS views,
-            sum(clicks)::BIGINT AS clicks, sum(conversions)::BIGINT AS conversions, arg_min(entry, o) AS entry,
-            arg_max(exit, o) AS exit, {first}, arg_min({fresh}, o) AS fresh, bool_or(position < 0) AS was_open
-        FROM grouped GROUP BY {_PARTITION}, n"""
-    seen = f"""
-        SELECT {_PARTITION}, max(epoch_us(ts) // {_DAY}) AS day FROM {SEEN} GROUP BY ALL"""
-    known = f"coalesce(seen.day >= (epoch_us(ts) - {memory}) // {_DAY}, false)"
+    columns = ", ".join(name for name in OPEN_SCHEMA.names if name != "new")
     return f"""
-        SELECT {", ".join(name for name in OPEN_SCHEMA.names if name != "new")},
-            fresh AND (was_open OR NOT {known}) AS new
-        FROM ({found}) LEFT JOIN ({seen}) AS seen USING ({_PARTITION})"""
+        WITH summed AS MATERIALIZED ({ints}),
+        picked AS (SELECT k, v, h, 1 AS role FROM summed UNION ALL {roles}),
+        looked_up AS (
+            SELECT v, role, items.* FROM ({_items(requests)}) AS items JOIN picked USING (k, h)
+        ),
+        texts AS (
+            SELECT k, v, {of_first}, {client}, {enters}, any_value(new) FILTER (role = 1) AS known,
+                arg_min(entry, role) FILTER (role IN (1, 2)) AS entry, arg_max(exit, role) FILTER (role IN (1, 3)) AS exit,
+                arg_max(exited, role) FILTER (role IN (1, 3)) AS exited
+            FROM looked_up GROUP BY k, v
+        ),
+        seen AS (SELECT {_PARTITION}, max(epoch_us(ts) // {_DAY}) AS day FROM {SEEN} GROUP BY ALL),
+        whole AS (SELECT * FROM texts JOIN summed USING (k, v) LEFT JOIN seen USING ({_PARTITION}))
+        SELECT {columns}, coalesce(
+            known, coalesce(epoch_us(earlier) // {_DAY} < {since}, true) AND coalesce(day < {since}, true)
+        ) AS new FROM whole"""
 
 
 def _bucket(of: str, seconds: int) -> str:
@@ -173,19 +199,26 @@ def _of_visits(found: str) -> dict[str, str]:
     }
 
 
-def _steps(requests_of: str) -> str:
-    """Return the query for the steps to pages, of `grouped`; the first page of a visit is reached from ''."""
-    before = f"lag(exit) OVER (PARTITION BY {_PARTITION}, n ORDER BY o)"
+def _flows(requests: str, left: str) -> str:
+    """Return the query for flows, of `run`: from page to page, and from the last page of the visits that are over to ''."""
+    hour = f"epoch_us(exited) // {HOUR * 1_000_000}"
     return f"""
-        SELECT exited AS moment, site, is_bot, coalesce({before}, '') AS from_path, exit AS to_path, position
-        FROM {requests_of} WHERE exited IS NOT NULL"""
-
-
-def _flows(grouped: str, left: str) -> str:
-    """Return the query for flows: from page to page, and from the last page of the visits that are over to ''."""
-    steps = f"SELECT moment, site, from_path, to_path, is_bot FROM ({_steps(grouped)}) WHERE position >= 0"
-    exits = f"SELECT exited, site, exit, '', is_bot FROM {left} WHERE exited IS NOT NULL"
-    return _summed(FLOWS, _bucket("moment", HOUR), f"({steps} UNION ALL {exits})", hits="count(*)")
+        WITH pages AS (
+            SELECT {hour} AS hour, s, is_bot, h, p, CASE WHEN lag(v) OVER w = v THEN lag(p) OVER w END AS from_p
+            FROM run WHERE exited IS NOT NULL WINDOW w AS (PARTITION BY k ORDER BY o)
+        ),
+        steps AS (
+            SELECT hour, s, is_bot, from_p, p AS to_p, count(*) AS hits FROM pages WHERE h > 0 GROUP BY ALL
+            UNION ALL
+            SELECT {hour}, hash(site), is_bot, hash(exit), NULL, count(*) FROM {left} WHERE exited IS NOT NULL GROUP BY ALL
+        ),
+        paths AS (SELECT DISTINCT hash(exit) AS p, exit FROM ({_items(requests)}) WHERE exit IS NOT NULL),
+        sites AS (SELECT DISTINCT s, site FROM ({_items(requests)}))
+        SELECT to_timestamp(hour * {HOUR}) AS ts, site, coalesce(before.exit, '') AS from_path,
+            coalesce(after.exit, '') AS to_path, is_bot, sum(hits)::BIGINT AS hits
+        FROM steps JOIN sites USING (s) LEFT JOIN paths AS before ON before.p = from_p
+            LEFT JOIN paths AS after ON after.p = to_p
+        GROUP BY ALL"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,26 +239,25 @@ class Visits(Derivation):
         return VISITS, FLOWS, DURATIONS, DEPTHS, Rows(OPEN, OPEN_SCHEMA, replaced=True), seen
 
     def rows(self, connection: duckdb.DuckDBPyConnection, span: Span) -> Iterator[tuple[str, pa.Table]]:
-        chain = _numbered("requests", self._gap)
-        connection.execute(f"CREATE TEMP TABLE grouped AS WITH {chain} SELECT * FROM grouped")
-        connection.execute(f"CREATE TEMP TABLE visit AS {_visits(self._memory)}")
         may_go_on = f"epoch_us(last) >= {span.end - self._gap}"
         over = f"(FROM visit WHERE NOT ({may_go_on}))"
-        queries = {**_of_visits(over), "flows": _flows("grouped", over)}
+        items = _items("requests")
+        connection.execute(f"CREATE TEMP TABLE run AS WITH {_chain('requests', self._gap)} FROM run")
+        connection.execute(f"CREATE TEMP TABLE visit AS {_visits('requests', self._memory)}")
+        queries = {**_of_visits(over), "flows": _flows("requests", over)}
         queries[OPEN] = f"FROM visit WHERE {may_go_on}"
         queries[SEEN] = f"""
             SELECT to_timestamp(day * {_DAY // 1_000_000}) AS ts, {_PARTITION} FROM (
-                SELECT DISTINCT epoch_us(last) // {_DAY} AS day, {_PARTITION} FROM grouped WHERE position >= 0
+                SELECT DISTINCT epoch_us(last) // {_DAY} AS day, {_PARTITION} FROM ({items}) WHERE h > 0
                 EXCEPT SELECT epoch_us(ts) // {_DAY}, {_PARTITION} FROM {SEEN}
             )"""
         for name, query in queries.items():
             yield name, connection.sql(f"FROM ({query}) ORDER BY ts").to_arrow_table()
 
     def live(self) -> Mapping[str, str]:
-        chain = f"WITH {_numbered(derived.REQUESTS, self._gap)}"
-        found = f"{chain}, visit AS ({_visits(self._memory)})"
-        queries = {**_of_visits("visit"), "flows": _flows("grouped", "visit")}
-        return {name: f"SELECT * FROM ({found} {query})" for name, query in queries.items()}
+        chain = f"WITH {_chain(derived.REQUESTS, self._gap)}, visit AS ({_visits(derived.REQUESTS, self._memory)})"
+        queries = {**_of_visits("visit"), "flows": f"FROM ({_flows(derived.REQUESTS, 'visit')})"}
+        return {name: f"{chain} {query}" for name, query in queries.items()}
 
     @property
     def _gap(self) -> int:

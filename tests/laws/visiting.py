@@ -19,7 +19,7 @@ from logagg.lake.lake import Lake
 from logagg.parse.events.classify import Classifier
 from logagg.parse.formats.compile import compile_format
 from logagg.parse.lines import fast
-from logagg.records import Chunk, Fingerprint, Source
+from logagg.records import Chunk, Fingerprint, KnownSource, Source
 from logagg.rollup.configured import requests_of, rollups_of, tables_of
 from logagg.rollup.shard import Shard, ShardSettings
 from logagg.sharding import shard_jobs
@@ -113,6 +113,22 @@ class Writer:
         self.lake.close()
 
 
+class Sharer(Writer):
+    """One of several writers of a lake; owns all its shards."""
+
+    def _opened(self, config: Config) -> Lake:
+        return Lake.join(
+            self.root, tables_of(config), clock=self.clock, config=config, shards=self.number, at_least=self.number
+        )
+
+    def _known(self) -> Sequence[Any]:
+        found = [self.lake.sources_of(shard) for shard in range(self.number)]
+        return [
+            KnownSource(ones[0].source, {shard: one.progress[shard] for shard, one in enumerate(ones)})
+            for ones in zip(*found, strict=True)
+        ]
+
+
 # the count
 
 
@@ -130,7 +146,7 @@ def runs(rows: Iterable[Row], memory: float = 30 * DAY) -> list[Visit]:
             of.setdefault((row["visitor"], row["site"], row["is_bot"]), []).append(row)
     found: list[Visit] = []
     for events in of.values():
-        events.sort(key=lambda row: (row["at"], row["source"], row["position"]))
+        events.sort(key=lambda row: (row["at"], row["place"]))
         mine: list[Visit] = []
         for row in events:
             if mine and row["at"] - mine[-1].events[-1]["at"] <= GAP:
@@ -169,7 +185,7 @@ def counted(rows: Iterable[Row]) -> dict[str, dict[object, list[int]]]:
         took = events[-1]["at"] - events[0]["at"]
         ends = (views[0]["path"], views[-1]["path"]) if views else ("", "")
         came = tuple(first(entered, name) for name in ("channel", "referrer_source", "medium", "campaign"))
-        client = tuple(first(events, name) for name in ("browser", "os", "device", "country"))
+        client = tuple(first(events[:1], name) for name in ("browser", "os", "device", "country"))
         clicks, conversions = (sum(row["kind"] == kind for row in events) for kind in ("click", "conversion"))
         sums = [1, int(len(events) == len(views) == 1), len(views), clicks, conversions, round(took), int(visit.new)]
         of = visits.setdefault((began, site, *ends, *came, *client, is_bot), [0] * 7 + [set()])
@@ -193,9 +209,11 @@ def counted(rows: Iterable[Row]) -> dict[str, dict[object, list[int]]]:
 def rows_of(root: Path) -> list[Row]:
     """Return the requests of a lake."""
     columns = "source, position, visitor, site, is_bot, kind, path, channel, referrer_source, medium, campaign, browser, os, device, country"
+    # Events of one moment are in the order of their log; how two logs are ordered then is not said, but fixed.
+    place = "(hash(source) >> 1) + position"
     with duckdb.connect(str(root / "logagg.duckdb"), read_only=True) as connection:
-        found = connection.execute(f"SELECT epoch_us(ts) / 1e6 AS at, {columns} FROM requests").fetchall()
-    return [dict(zip(("at", *columns.split(", ")), row, strict=True)) for row in found]
+        found = connection.execute(f"SELECT epoch_us(ts) / 1e6, {place}, {columns} FROM requests").fetchall()
+    return [dict(zip(("at", "place", *columns.split(", ")), row, strict=True)) for row in found]
 
 
 def of_views(root: Path) -> dict[str, dict[object, list[int]]]:
