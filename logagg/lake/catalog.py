@@ -279,7 +279,7 @@ def _columns(table: str, schema: pa.Schema, lacks: Sequence[str]) -> Iterator[st
         if one.name in lacks:
             yield f"{'NULL' if one.name in ENTRY else empty}::{SQL_TYPES[one.type]} AS {name}"
         else:
-            yield selected(name) if table == REQUESTS else name
+            yield f"{selected(one.name)} AS {name}" if table == REQUESTS and one.name in ENTRY else name
 
 
 def _constant(schema: pa.Schema, value: str, condition: str) -> str:

@@ -165,8 +165,8 @@ def of_entries(name: str, rows: Columns) -> pa.Array:
 
 
 def selected(name: str) -> str:
-    """Return the SQL of a column of the view, over the columns of a file."""
-    return f"CASE WHEN channel <> '' THEN {name} END AS {name}" if name in ENTRY else name
+    """Return the SQL of one of the columns `ENTRY` of the view, over the columns of a file."""
+    return f"CASE WHEN channel <> '' THEN {name} END"
 
 
 def in_order(tables: Iterable[pa.Table]) -> pa.Table:
