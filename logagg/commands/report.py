@@ -59,7 +59,7 @@ def report(
     output: Output,
     shared: Shared,
 ) -> None:
-    """Show a report: overview, pages, ads, referrers, agents, robots, countries, networks, errors, latency,
+    """Show a report: overview, pages, ads, referrers, channels, agents, robots, countries, networks, errors, latency,
     attribution, sources.
 
     Robots are included, so that the sums are those of the log; the column bots is their share of the hits, views or

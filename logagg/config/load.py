@@ -20,6 +20,7 @@ from logagg.config.alerts import (
     refuse_coarse,
     refuse_unclear,
 )
+from logagg.config.channels import read_channel
 from logagg.config.logs import begin_at, read_log
 from logagg.config.logs import refuse_twins as refuse_twin_logs
 from logagg.config.places import located
@@ -53,6 +54,7 @@ def load(path: Path | None, environ: Mapping[str, str] | None = None) -> Config:
         **changes,
         rules=rules or DEFAULT_RULES,
         rollups=rollups,
+        channel_rules=tuple(read_channel(*one) for one in written.tables("channel")),
         logs=logs,
         watched=alerts,
         receivers=receivers,
@@ -60,7 +62,7 @@ def load(path: Path | None, environ: Mapping[str, str] | None = None) -> Config:
     )
 
 
-_LISTS = ("rule", "rollup", "log", "alert")
+_LISTS = ("rule", "rollup", "channel", "log", "alert")
 _RECEIVERS = "notify"
 
 
@@ -162,6 +164,13 @@ _EXAMPLES = """\
 # dimensions = ["site", "path"]
 # measures = {hits = "count", slow = "count(seconds > 1)", bytes = "sum(bytes)", people = "uniques(visitor)"}
 # grain = "5m"
+
+# Channels of your own: the first [[channel]] that matches an entry names its channel; else the default groups do. A rule
+# matches if every given condition does: host (of the referring page, and those below it), source, medium, campaign (with *
+# for anything), click_id, site; of a list, any value.
+# [[channel]]
+# channel = "Partners"
+# host = ["partner.example.com"]
 
 # Alerts: a built-in rule by its name (errors, slow, no_traffic, surge, not_found, bots, rejects, lag, disk), or a query of
 # your own, whose rows are judged one by one. `logagg alert test errors --since 7d` says when it would have fired.

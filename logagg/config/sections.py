@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from logagg.config.alerts import AlertConfig, NotifyConfig
+from logagg.config.channels import CLICK_IDS, ChannelRule, ClickId, click_ids
 from logagg.config.logs import LogConfig
 from logagg.config.rules import DEFAULT_RULES, KINDS, RollupConfig, RuleConfig
 from logagg.config.types import (
@@ -27,6 +28,7 @@ from logagg.config.types import (
     LINE,
     MEMORY,
     NETWORKS,
+    PARAMETER_LIST,
     PATH,
     PATH_LIST,
     QUERY_MEMORY,
@@ -115,6 +117,24 @@ class Robots:
 
     hosting: bool = setting(
         False, FLAG, "who comes from a hosting network is a robot, whatever the agent; so are people behind a VPN, then"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Channels:
+    """Where visitors come from: the parameters of tagged links."""
+
+    source: tuple[str, ...] = setting(
+        ["utm_source", "mtm_source", "pk_source"], PARAMETER_LIST, "parameters that name the source of a link"
+    )
+    medium: tuple[str, ...] = setting(["utm_medium", "mtm_medium", "pk_medium"], PARAMETER_LIST, "and its medium")
+    campaign: tuple[str, ...] = setting(
+        ["utm_campaign", "mtm_campaign", "pk_campaign"], PARAMETER_LIST, "and its campaign"
+    )
+    click_ids: tuple[ClickId, ...] = setting(
+        list(CLICK_IDS),
+        SettingType(click_ids, lambda text: [one.strip() for one in text.split(",") if one.strip()]),
+        "parameters that ad networks and mailers add, each with the source and the medium that it means",
     )
 
 
@@ -217,6 +237,7 @@ class Config:
     privacy: Privacy = Privacy()
     geo: Geo = Geo()
     robots: Robots = Robots()
+    channels: Channels = Channels()
     lake: Lake = Lake()
     retention: Retention = Retention()
     requests: Requests = Requests()
@@ -226,6 +247,7 @@ class Config:
     alerts: Alerts = Alerts()
     rules: tuple[RuleConfig, ...] = DEFAULT_RULES
     rollups: tuple[RollupConfig, ...] = ()
+    channel_rules: tuple[ChannelRule, ...] = ()  # `[[channel]]`
     logs: tuple[LogConfig, ...] = ()
     watched: tuple[AlertConfig, ...] = ()  # `[[alert]]`
     receivers: tuple[NotifyConfig, ...] = ()  # `[notify.NAME]`

@@ -154,6 +154,13 @@ def _extensions(value: object) -> tuple[str, ...]:
     return tuple(one.lower().removeprefix(".") for one in texts(value))
 
 
+def _parameters(value: object) -> tuple[str, ...]:
+    names = texts(value)
+    if any(re.search(r"[=&\s]", one) for one in names) or len(names) > 100:
+        raise ValueError('write names of query parameters, such as ["utm_source"]')
+    return names
+
+
 def one_of(*choices: str) -> Callable[[object], str]:
     def chosen(value: object) -> str:
         if not isinstance(value, str) or value not in choices:
@@ -217,6 +224,7 @@ WORDS = SettingType(texts, words)
 PATH = SettingType(_path, is_path=True)
 PATH_LIST = SettingType(_paths, TEXT_LIST.read, is_path=True)
 NETWORKS = SettingType(_networks, words)
+PARAMETER_LIST = SettingType(_parameters, words)
 EXTENSION_LIST = SettingType(_extensions, words)
 
 

@@ -63,6 +63,8 @@ _AD = ("impressions", "clicks", "ctr", "conversions", "visitors")
 PANELS: tuple[Panel, ...] = (
     Panel("pages", "Pages", "pages", ("path",), ("views", "visitors", "clicks", "errors", "bytes")),
     Panel("referrers", "Referrers", "referrers", ("referrer",), _HITS),
+    Panel("channels", "Channels", REQUESTS, ("channel",), _HITS, ("channel IS NOT NULL",)),
+    Panel("origins", "Origins", REQUESTS, ("referrer_source", "medium"), _HITS, ("channel IS NOT NULL",)),
     Panel("campaigns", "Campaigns", "ads", ("campaign",), _AD),
     Panel("ads", "Ads", "ads", ("ad",), _AD),
     Panel("placements", "Placements", "ads", ("placement",), _AD),

@@ -32,8 +32,8 @@ from logagg.records import KnownSource
 from logagg.rollup import derived
 from logagg.rollup.definitions import DEFAULTS, LATENCY
 from logagg.rollup.derived import Definition, Derivation, tables_in
+from logagg.rollup.requests import ENTRY, Requests, Table, selected, whole_minute
 from logagg.rollup.requests import NAME as REQUESTS
-from logagg.rollup.requests import Requests, Table, whole_minute
 from logagg.sketches import MACROS
 
 if TYPE_CHECKING:
@@ -286,7 +286,7 @@ def _views(state: State) -> Iterator[str]:
         yield view(materialized(name) if name in live else name, schema, parts, state.root)
     for name, mark in state.derived.items():
         if mark.live and REQUESTS in state.rollups:
-            recent = rows(state.rollups[REQUESTS], state.requests_in(mark.until, LATEST), state.root)
+            recent = rows(REQUESTS, state.rollups[REQUESTS], state.requests_in(mark.until, LATEST), state.root)
             since = f"TIMESTAMPTZ {literal(mark.until.isoformat())}"
             yield f"CREATE OR REPLACE VIEW {identifier(since_watermark(name))} AS FROM ({recent}) WHERE ts >= {since}"
 
@@ -325,17 +325,17 @@ def since_watermark(derivation: str) -> str:
     return f"requests_since_{derivation}"
 
 
-def rows(schema: pa.Schema, parts: Sequence[Part], root: str) -> str:
+def rows(name: str, schema: pa.Schema, parts: Sequence[Part], root: str) -> str:
     """Return the query for the rows of some parts of a table; a query that reads damaged ones fails."""
-    return " UNION ALL ".join(list(_sides(schema, parts, root)) or [_constant(schema, "NULL", "false")])
+    return " UNION ALL ".join(list(_sides(name, schema, parts, root)) or [_constant(schema, "NULL", "false")])
 
 
 def view(name: str, schema: pa.Schema, parts: Sequence[Part], root: str) -> str:
     """Return the statement that makes the view of a rollup; a query that reads its damaged parts fails."""
-    return f"CREATE OR REPLACE VIEW {identifier(name)} AS {rows(schema, parts, root)}"
+    return f"CREATE OR REPLACE VIEW {identifier(name)} AS {rows(name, schema, parts, root)}"
 
 
-def _sides(schema: pa.Schema, parts: Sequence[Part], root: str) -> Iterator[str]:
+def _sides(table: str, schema: pa.Schema, parts: Sequence[Part], root: str) -> Iterator[str]:
     """Return the queries that a view combines: of the sound parts with equal columns, and of the damaged parts."""
     sound: dict[str, list[Part]] = {}
     for part in parts:
@@ -343,18 +343,21 @@ def _sides(schema: pa.Schema, parts: Sequence[Part], root: str) -> Iterator[str]
             sound.setdefault(part.lacks, []).append(part)
     for lacks, some in sound.items():
         listed = ", ".join(literal(f"{root}/{part.path}") for part in some)
-        yield f"SELECT {', '.join(_columns(schema, lacks.split(',')))} FROM read_parquet([{listed}])"
+        yield f"SELECT {', '.join(_columns(table, schema, lacks.split(',')))} FROM read_parquet([{listed}])"
     if damaged := [part for part in parts if part.damaged]:
         what = f"{root}/{damaged[0].path}: damaged: {holds(damaged[0])}; {CHECK}"
         # DuckDB skips columns that a query does not read: so each column fails, and without any, the condition.
         yield _constant(schema, fails := f"error({literal(what)})", f"{fails}::BOOLEAN")
 
 
-def _columns(schema: pa.Schema, lacks: Sequence[str]) -> Iterator[str]:
+def _columns(table: str, schema: pa.Schema, lacks: Sequence[str]) -> Iterator[str]:
     for one in schema:
         empty = {"": "''", False: "false", None: "NULL"}[empty_value(one.type)]
         name = identifier(one.name)
-        yield f"{empty}::{SQL_TYPES[one.type]} AS {name}" if one.name in lacks else name
+        if one.name in lacks:
+            yield f"{'NULL' if one.name in ENTRY else empty}::{SQL_TYPES[one.type]} AS {name}"
+        else:
+            yield f"{selected(one.name)} AS {name}" if table == REQUESTS and one.name in ENTRY else name
 
 
 def _constant(schema: pa.Schema, value: str, condition: str) -> str:

@@ -123,7 +123,7 @@ class DeriveTask:
         connection = duckdb.connect(config=settings)
         connection.execute("SET enable_progress_bar = false")
         root = str(self.root.resolve())
-        requests = catalog.rows(self.state.rollups[REQUESTS], read, root)
+        requests = catalog.rows(REQUESTS, self.state.rollups[REQUESTS], read, root)
         since, until = (f"TIMESTAMPTZ {literal(at.isoformat())}" for at in (self.span.since, self.span.until))
         within = f"ts >= {since} AND ts < {until}"
         connection.execute(f"CREATE VIEW {identifier(REQUESTS)} AS SELECT * FROM ({requests}) WHERE {within}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 REPORTS = (
-    *("overview", "pages", "ads", "referrers", "agents", "robots", "countries", "networks"),
+    *("overview", "pages", "ads", "referrers", "channels", "agents", "robots", "countries", "networks"),
     *("errors", "latency", "attribution", "sources"),
 )
 MODELS = ("last_non_direct", "last", "first", "linear", "position", "time_decay")  # of report attribution

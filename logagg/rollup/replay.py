@@ -20,6 +20,7 @@ from logagg.rollup import aggregate
 from logagg.rollup.columns import Columns
 from logagg.rollup.conditions import AtLeast, Both, Condition, Either, IsTrue, NotNull, OneOf, Sql, closed_database
 from logagg.rollup.definitions import Rollup
+from logagg.rollup.requests import ENTRY, of_entries
 from logagg.sketches import latency_bucket
 
 if TYPE_CHECKING:
@@ -43,6 +44,8 @@ def events(requests: pa.Table) -> pa.Table:
 def _column(field: pa.Field, requests: Columns) -> pa.Array:
     if field.name == "bucket":
         return latency_bucket(requests["seconds"])
+    if field.name in ENTRY:
+        return of_entries(field.name, requests).dictionary_encode()
     return requests["ts" if field.name == "time" else field.name]
 
 

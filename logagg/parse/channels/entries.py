@@ -1,7 +1,7 @@
 """Entries among the rows of a batch, and what is known of each: channel, source, medium, campaign.
 
 An entry is a page view or a click that no page of its own site led to. Few things decide where it comes from: the site, the host of the
-referring page, and the tags in the query. Each combination of them is looked at once; rows take the number of theirs.
+referring page, and the tags of the link. Each combination of them is looked at once; rows take the number of theirs.
 """
 
 from __future__ import annotations
@@ -14,50 +14,74 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from logagg.columnar.dictionary import spread
-from logagg.columnar.encoded import EncodedText
-from logagg.columnar.slices import Codes, Mask
-from logagg.parse.channels.arrivals import Arrival, Channels
+from logagg.columnar.slices import Codes
+from logagg.parse.channels.arrivals import UNTAGGED, Arrival, Channels, Tags
 
-Rows = npt.NDArray[np.int64]
+Numbers = npt.NDArray[np.int64]
 _SPARSE = 1 << 16  # possible combinations beside four for each row, up to which a table of all is faster than a sort
 
 
 @dataclass(frozen=True, slots=True)
-class Side:
-    """One of the things that decide: the number of each row's value, and what the values are."""
+class Entries:
+    """The rows of a batch that may be entries, and what decides on their arrivals."""
 
-    codes: Codes
-    values: Sequence[str]
+    referrers: Codes  # the number of each row's referrer; -1: the row is no entry
+    host_of: Codes  # the number of each referrer's host
+    hosts: Sequence[str]
+    site: Codes  # of each row
+    sites: Sequence[str]
 
-
-def described(entry: Mask, channels: Channels, site: Side, host: Side) -> dict[str, EncodedText]:
-    """Return the columns of entries, null for other rows; empty if there are no entries."""
-    rows = np.flatnonzero(entry)
-    if not rows.size:
-        return {}
-    sides = [one for one in (site, host) if len(one.values) > 1]
-    keys = np.zeros(rows.size, np.int64)
-    for side in sides:
-        keys = keys * len(side.values) + side.codes[rows]
-    found, numbers = _numbered(keys, int(np.prod([len(side.values) for side in sides], dtype=np.int64)))
-    chosen: dict[int, list[str]] = {}
-    for side in reversed(sides):
-        found, codes = np.divmod(found, len(side.values))
-        chosen[id(side)] = [side.values[code] for code in codes]
-    count = int(numbers.max()) + 1
-    sites, hosts = (chosen.get(id(side), list(side.values) * count) for side in (site, host))
-    arrivals = [channels.arrival(*one) for one in zip(sites, hosts, strict=True)]
-    codes = np.full(len(entry), -1, np.int32)
-    codes[rows] = numbers
-    return {name: _column(codes, [getattr(one, name) for one in arrivals]) for name in Arrival._fields}
-
-
-def _column(codes: Codes, texts: Sequence[str]) -> EncodedText:
-    return EncodedText(codes, pa.array(texts, pa.string()), nulls=True)
+    def arrivals(self, channels: Channels, tagged: Codes | None, tags: Sequence[Tags]) -> dict[str, pa.Array]:
+        """Return the columns of entries, null for other rows. `tagged` has the number of each row's tags, if it is not 0 for all."""
+        if tagged is None and len(self.sites) == 1:
+            found = [channels.arrival(self.sites[0], host, UNTAGGED) for host in self.hosts]
+            return _columns(found, self.host_of, self.referrers)
+        rows = np.flatnonzero(self.referrers >= 0)
+        if not rows.size:
+            return {}
+        sides = [
+            (self.site[rows], len(self.sites)),
+            (self.host_of[self.referrers[rows]], len(self.hosts)),
+            (tagged[rows] if tagged is not None else np.zeros(rows.size, np.int32), len(tags)),
+        ]
+        chosen, numbers = _combined(sides)
+        found = [channels.arrival(self.sites[s], self.hosts[h], tags[t]) for s, h, t in zip(*chosen, strict=True)]
+        codes = np.full(len(self.referrers), -1, np.int32)
+        codes[rows] = numbers
+        return _columns(found, np.arange(len(found), dtype=np.int32), codes)
 
 
-def _numbered(keys: Rows, size: int) -> tuple[Rows, Codes]:
-    """Return the distinct keys below `size`, and for each row the number of its key."""
+def _columns(found: Sequence[Arrival], number_of: Codes, codes: Codes) -> dict[str, pa.Array]:
+    """Return a column of each field; `number_of` has the arrival of each code, and the code -1 is null.
+
+    The columns share the buffer that says which rows are null.
+    """
+    valid = pa.py_buffer(np.packbits(codes >= 0, bitorder="little"))
+    columns = {}
+    for name, texts in zip(Arrival._fields, zip(*found, strict=True), strict=True):
+        numbers = {text: number for number, text in enumerate(dict.fromkeys(texts))}
+        of_arrivals = np.array([numbers[text] for text in texts], np.int32)
+        of_rows = spread(np.append(of_arrivals[number_of], np.int32(0)), codes)
+        indices = pa.Array.from_buffers(pa.int32(), len(codes), [valid, pa.py_buffer(of_rows)])
+        columns[name] = pa.DictionaryArray.from_arrays(indices, pa.array(numbers, pa.string()), safe=False)
+    return columns
+
+
+def _combined(sides: Sequence[tuple[Codes, int]]) -> tuple[list[Numbers], Codes]:
+    """Return the distinct combinations of some columns of numbers, column by column, and for each row that of its own."""
+    keys = np.zeros(len(sides[0][0]), np.int64)
+    for codes, size in sides:
+        keys = keys * size + codes
+    distinct, numbers = _numbered(keys, int(np.prod([size for _, size in sides], dtype=object)))
+    columns = []
+    for _, size in reversed(sides):
+        distinct, column = np.divmod(distinct, size)
+        columns.append(column)
+    return columns[::-1], numbers
+
+
+def _numbered(keys: Numbers, size: int) -> tuple[Numbers, Codes]:
+    """Return the distinct keys, all below `size`, and for each row the number of its key."""
     if size > 4 * len(keys) + _SPARSE:
         distinct, numbers = np.unique(keys, return_inverse=True)
         return distinct, numbers.astype(np.int32)

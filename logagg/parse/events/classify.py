@@ -6,9 +6,8 @@ that depend on several fields (the kind, for example) take a few comparisons of 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
 import pyarrow as pa
@@ -19,8 +18,10 @@ from logagg.columnar.encoded import EncodedText, without_empty
 from logagg.columnar.slices import Codes, Column, Mask, Slices
 from logagg.config.rules import KINDS
 from logagg.config.sections import Config
-from logagg.parse.channels.arrivals import Arrival, Channels
-from logagg.parse.channels.entries import Side, described
+from logagg.parse.channels.arrivals import Arrival, Tags
+from logagg.parse.channels.entries import Entries
+from logagg.parse.channels.settings import ChannelSettings
+from logagg.parse.channels.tags import TagKeys, read_tags
 from logagg.parse.events import kinds, visitors
 from logagg.parse.events.addresses import Prefix
 from logagg.parse.events.amounts import amounts
@@ -60,6 +61,7 @@ class Classifier:
     ids: bool = True  # keep the join ids of tracking requests
     geo: GeoSettings | None = None  # the databases that tell where an address is
     city: bool = False  # keep cities
+    channels: ChannelSettings = ChannelSettings()  # where entries come from
     hosting: bool = False  # requests from hosting networks are those of robots
     key_of: Callable[[int], bytes] | None = None  # returns the key of the period that ends at a given second
 
@@ -81,6 +83,7 @@ class Classifier:
             config.requests.keep != 0,
             GeoSettings.of(config),
             config.geo.city,
+            ChannelSettings.of(config),
             config.robots.hosting,
             key_of,
         )
@@ -116,13 +119,13 @@ class Classifier:
             **joined,
             **places,
             **facts,
-            **_entries(kind, site, referrer, hosts),
         }
+        entries, texts["campaign"] = self._entries(kind, site, referrer, hosts, requests, texts["campaign"])
         texts |= {"query": requests.queries()} if self.queries else {}
         if "scheme" not in logged and (schemes := schemes_of(column["target"].filled())):
             texts["scheme"] = schemes
         nothing = pa.nulls(batch.num_rows, TEXT)
-        columns = {name: value.bounded(self.limit).array() for name, value in texts.items()}
+        columns = {name: value.bounded(self.limit).array() for name, value in texts.items()} | entries
         columns |= {
             name: nothing for name in (*AS_LOGGED, *FIELDS, *Arrival._fields, *_JOINED, "query") if name not in columns
         }
@@ -133,6 +136,28 @@ class Classifier:
         columns["bucket"] = latency_bucket(batch.column("seconds").combine_chunks())
         columns["visitor"] = pa.array(self._visitors(column, batch.column("time")))
         return pa.table([columns[name] for name in EVENT_SCHEMA.names], schema=EVENT_SCHEMA)
+
+    def _entries(
+        self,
+        kind: Codes,
+        site: EncodedText,
+        referrer: EncodedText,
+        hosts: _Hosts,
+        requests: _Requests,
+        campaign: EncodedText,
+    ) -> tuple[dict[str, pa.Array], EncodedText]:
+        """Return what is known of entries, and the campaigns with those that tagged links to pages name."""
+        referrers = kinds.entries(kind, _BEGIN, hosts.of_sites, site.codes, hosts.of_referrers, referrer.codes)
+        if referrers.max(initial=-1) < 0:
+            return {}, campaign
+        names = [*hosts.names.to_pylist(), ""]
+        numbers = masked(hosts.of_referrers, hosts.of_referrers >= 0, len(names) - 1)
+        entries = Entries(referrers, numbers, names, site.codes, site.values.to_pylist())
+        tagged, tags = requests.tags(self.rules, self.channels.keys)
+        found = entries.arrivals(self.channels.shared(), tagged, tags)
+        if tagged is not None:
+            campaign = _with_tagged(campaign, (referrers >= 0) & (kind == _PAGEVIEW), tagged, tags)
+        return found, campaign
 
     def _facts(
         self, agent: EncodedText, logged: dict[str, EncodedText], hosted: Mask | None
@@ -250,6 +275,12 @@ class _Requests:
         """Return the query string of each row."""
         return EncodedText.cut(self.query).of_rows(self.codes)
 
+    def tags(self, rules: Rules, keys: TagKeys) -> tuple[Codes | None, list[Tags]]:
+        """Return the number of the tags of each row, if there are any, and the distinct tags, of which number 0 is none."""
+        begins = _BEGIN.view(np.bool_)[rules.kind_of(self.rule)]
+        numbers, tags = read_tags(self.query, begins & (self.query.start < self.query.end), keys)
+        return None if numbers is None else spread(numbers, self.codes), tags
+
     def parameters(self, rules: Rules, *, ids: bool) -> dict[str, EncodedText]:
         """Return the advertising dimensions of each row, and its join id, which is empty without `ids`."""
         found = rules.parameters(self.query, self.rule, ids=ids)
@@ -313,17 +344,13 @@ def _from_paths(
     return EncodedText(pages, from_page.values, nulls=True)
 
 
-def _entries(kind: Codes, site: EncodedText, referrer: EncodedText, hosts: _Hosts) -> dict[str, EncodedText]:
-    """Return the channel, source and medium of page views and clicks that no page of their site led to."""
-    entry = kinds.entries(kind, _BEGIN, hosts.of_sites, site.codes, hosts.of_referrers, referrer.codes)
-    names = [*hosts.names.to_pylist(), ""]
-    numbers = spread(masked(hosts.of_referrers, hosts.of_referrers >= 0, len(names) - 1), referrer.codes)
-    return described(entry, _channels(), Side(site.codes, site.values.to_pylist()), Side(numbers, names))
-
-
-@cache
-def _channels() -> Channels:
-    return Channels()
+def _with_tagged(campaign: EncodedText, pages: Mask, tagged: Codes, tags: Sequence[Tags]) -> EncodedText:
+    """Return campaigns with those of tagged links, for page views without one."""
+    named = np.array([tag.campaign != "" for tag in tags])
+    rows = np.flatnonzero(pages & campaign.equal("") & named[tagged])
+    if not rows.size:
+        return campaign
+    return campaign.put(rows, EncodedText(tagged[rows], pa.array([tag.campaign for tag in tags], pa.string())))
 
 
 def _bare(hosts: pa.Array) -> Slices:

@@ -1,7 +1,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from logagg.columnar.slices import Codes, Mask
+from logagg.columnar.slices import Codes
 
 Table = npt.NDArray[np.uint8]  # of truths
 
@@ -16,4 +16,4 @@ def kinds(
     other: int,
 ) -> Codes: ...
 def from_pages(kinds: Codes, kind: int, own: Codes, sites: Codes, names: Codes, referrers: Codes) -> Codes: ...
-def entries(kinds: Codes, begin: Table, own: Codes, sites: Codes, names: Codes, referrers: Codes) -> Mask: ...
+def entries(kinds: Codes, begin: Table, own: Codes, sites: Codes, names: Codes, referrers: Codes) -> Codes: ...

@@ -63,13 +63,14 @@ def entries(
     const int32_t[::1] kinds, const uint8_t[::1] begin, const int32_t[::1] own, const int32_t[::1] sites,
     const int32_t[::1] names, const int32_t[::1] referrers,
 ):
-    """Return which rows are entries: of a kind that begins something, and their referrer is not their own site.
+    """Return the referrer's code for rows of a kind that begins something, whose referrer is not their site; -1 for others.
 
     `begin` says it of each kind; `own` has the name of each site, and `names` that of each referrer.
     """
     cdef Py_ssize_t rows = kinds.shape[0], row
-    found = np.empty(rows, np.bool_)
-    cdef uint8_t[::1] entry = found.view(np.uint8)
+    cdef int32_t is_entry
+    found = np.empty(rows, np.int32)
+    cdef int32_t[::1] entry = found
     if sites.shape[0] != rows or referrers.shape[0] != rows:
         raise ValueError("columns have all rows")
     for row in range(rows):
@@ -77,5 +78,6 @@ def entries(
             raise IndexError("a kind that there is not")
         if not 0 <= sites[row] < own.shape[0] or not 0 <= referrers[row] < names.shape[0]:
             raise IndexError("a site or a referrer that there is not")
-        entry[row] = (begin[kinds[row]] != 0) & (own[sites[row]] != names[referrers[row]])
+        is_entry = (begin[kinds[row]] != 0) & (own[sites[row]] != names[referrers[row]])
+        entry[row] = is_entry * (referrers[row] + 1) - 1
     return found

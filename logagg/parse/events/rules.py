@@ -95,6 +95,10 @@ class Rules:
         allowed = _method_table(self._all, methods.values)
         return kinds.kinds(matched, requests, status, methods.codes, self._statuses, allowed, self._kinds, _OTHER)
 
+    def kind_of(self, matched: Codes) -> Codes:
+        """Return the kind that each matching rule gives, as its index in `KINDS`: that of a row may be `other`."""
+        return spread(self._kinds, matched)
+
     def parameters(self, queries: Slices, matched: Codes, *, ids: bool = True) -> dict[str, EncodedText]:
         """Return what rules take from query strings, aligned with them; empty where absent. Without `ids` nothing to join by.
 

@@ -1,6 +1,6 @@
 from collections.abc import Sequence
 
-from logagg.columnar.slices import Bytes, Offsets
+from logagg.columnar.slices import Bytes, Mask, Offsets
 
 Places = tuple[Offsets, Offsets]  # starts and ends: the rows of one array
 
@@ -12,3 +12,4 @@ def split_referrers(data: Bytes, start: Offsets, end: Offsets) -> tuple[Offsets,
 def find_values(
     data: Bytes, start: Offsets, end: Offsets, keys: Sequence[Sequence[bytes]]
 ) -> tuple[Offsets, Offsets]: ...
+def have_keys(data: Bytes, start: Offsets, end: Offsets, keys: Sequence[bytes]) -> Mask: ...

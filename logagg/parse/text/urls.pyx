@@ -219,6 +219,38 @@ def find_values(const uint8_t[::1] data, const int64_t[::1] start, const int64_t
     return starts, ends
 
 
+def have_keys(const uint8_t[::1] data, const int64_t[::1] start, const int64_t[::1] end, keys):
+    """Return which query strings of a column contain any of some keys, which are bytes."""
+    cdef Py_ssize_t rows = start.shape[0], count = 0, row
+    cdef Key table[MOST_KEYS]
+    cdef int[257] since  # where in the table the keys begin whose first byte is this one or a later one
+    held = sorted(key + b"=" for key in keys)
+    if len(held) > MOST_KEYS:
+        raise ValueError(f"at most {MOST_KEYS} keys can be looked for")
+    for row in range(257):
+        since[row] = sum(key[0] < row for key in held)
+    for key in held:
+        table[count] = Key(<Ptr> <char*> <bytes> key, len(key), 0)
+        count += 1
+    found = np.empty(rows, np.bool_)
+    cdef uint8_t[::1] has = found.view(np.uint8)
+    cdef Ptr first = first_of(data)
+    with nogil:
+        for row in range(rows):
+            has[row] = _has_key(first + start[row], first + end[row], table, since)
+    return found
+
+
+cdef bint _has_key(Ptr at, Ptr stop, const Key* keys, const int* since) noexcept nogil:
+    cdef int number
+    while at < stop:
+        for number in range(since[at[0]], since[at[0] + 1]):
+            if stop - at >= keys[number].length and memcmp(at, keys[number].text, keys[number].length) == 0:
+                return True
+        at = find(at, stop, c"&") + 1
+    return False
+
+
 cdef void _find_values(
     Ptr first, Ptr at, Ptr stop, const Key* keys, Py_ssize_t count,
     int64_t[:, ::1] starts, int64_t[:, ::1] ends, Py_ssize_t row,

@@ -195,6 +195,14 @@ def test_the_environment_wins(tmp_path: Path) -> None:
         ("[[rule]]\nkind = 'clik'\npath='/'", "logagg.toml:2: kind: "),
         ("[[rule]]\npath = '/'", "logagg.toml:1: kind: is missing"),
         ("[[rule]]\nkind='click'\n", "the rule would match every request"),
+        ("[[channel]]\nhost = 'a.example'", "logagg.toml:1: channel: is missing; write channel = "),
+        ("[[channel]]\nchannel = 'A'", "logagg.toml:1: host: the rule would match every entry; write host = "),
+        ("[[channel]]\nchannel = ''\nsource = 'a'", 'logagg.toml:2: channel: "" is not valid; write a name'),
+        ("[[channel]]\nchannel = 'A'\nhost = 'https://a.example/'", "write hosts without scheme and path"),
+        ("[[channel]]\nchannel = 'A'\nhots = 'a.example'", 'hots: no such setting; did you mean "host"?'),
+        ("[channel]\nchannel = 'A'", "channel: is a list of sections; write [[channel]] above each"),
+        ("[channels]\nclick_ids = ['gclid']", 'write a parameter, its source and its medium, as in "gclid Google cpc"'),
+        ("[channels]\nsource = ['a=b']", "write names of query parameters"),
         ("[[rule]]\nkind='click'\nregex = '(a'", "logagg.toml:3: regex: "),
         ("[[rule]]\nkind='click'\nregex = '(?=a)'", "RE2 syntax"),
         ("[[rule]]\nkind='click'\npath=3", "write a text in quotes, or a list"),
@@ -236,7 +244,7 @@ def test_the_default_file_changes_nothing(tmp_path: Path) -> None:
     assert written(tmp_path, default_file()) == Config(path=tmp_path / "logagg.toml")
 
 
-_LISTED = ("rules", "rollups", "logs", "watched", "receivers", "path")
+_LISTED = ("rules", "rollups", "channel_rules", "logs", "watched", "receivers", "path")
 
 
 def test_the_default_file_uncommented_is_valid_and_names_every_setting(tmp_path: Path) -> None:
@@ -246,6 +254,7 @@ def test_the_default_file_uncommented_is_valid_and_names_every_setting(tmp_path:
     assert all(getattr(config, name) == getattr(Config(), name) for name in plain)
     assert [rule.kind for rule in config.rules] == ["click"]
     assert [rollup.name for rollup in config.rollups] == ["slow_pages"]
+    assert [(one.channel, one.host) for one in config.channel_rules] == [("Partners", ("partner.example.com",))]
     assert [log.site for log in config.logs] == ["shop.example.com"]
     assert [(alert.name, alert.above, alert.to) for alert in config.watched] == [("errors", 0.05, ("ops",))]
     assert [(one.name, one.kind) for one in config.receivers] == [("ops", "smtp")]

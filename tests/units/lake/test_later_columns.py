@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from logagg.lake.catalog import view
 from logagg.lake.merge import Merge
 from logagg.lake.parts import FLUSH, Part, PartReader, write_encoded
 from logagg.lake.verify import _wrong_rows
@@ -43,3 +45,22 @@ def test_requests(tmp_path: Path) -> None:
     assert sorted(merged["robot"].to_pylist()) == ["", "curl"]
     assert sorted(events(merged)["city"].to_pylist()) == ["", "Lund"]
     assert "has the columns" in _wrong_rows(tmp_path / old.path, new, requests.SCHEMA)
+
+
+def test_what_is_no_entry_has_no_channel_in_the_view(tmp_path: Path) -> None:
+    entries = [
+        {"path": "/a", "channel": "Direct", "referrer_source": "", "medium": ""},
+        {"path": "/b", "channel": None, "referrer_source": None, "medium": None},
+    ]
+    rows = requests.rows(made(*entries), sources(*["s"] * 2))
+    new, old = part(tmp_path, rows), part(tmp_path, rows.drop_columns(list(requests.ENTRY)), ",".join(requests.ENTRY))
+    assert rows["channel"].to_pylist() == ["Direct", ""]  # a file has no null there
+    [merged] = Merge(Requests(), 100).tables(tmp_path, [new], lambda rows: None)
+    assert events(merged).select(["path", *requests.ENTRY]).to_pylist() == entries
+    with duckdb.connect() as connection:
+        for parts, expected in (([new], entries), ([old], [one | dict.fromkeys(requests.ENTRY) for one in entries])):
+            connection.execute(view(requests.NAME, requests.SCHEMA, parts, str(tmp_path)))
+            found = connection.sql(f"SELECT path, {', '.join(requests.ENTRY)} FROM requests ORDER BY path").fetchall()
+            assert found == [tuple(one.values()) for one in expected]
+            counted = connection.sql("SELECT count(*) FROM requests WHERE channel IS NOT NULL").fetchall()
+            assert counted == [(sum(one["channel"] is not None for one in expected),)]

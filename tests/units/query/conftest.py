@@ -26,6 +26,8 @@ ROLLUPS = {
     "false AS is_bot, 5 AS hits, 7 AS bytes, [1::UBIGINT] AS visitors",
     "networks": "SELECT TIMESTAMPTZ '2026-11-24 12:00Z' AS ts, 'shop' AS site, 'isp' AS network, 'AS64496' AS asn, "
     "'Example' AS organization, false AS is_bot, 5 AS hits, 7 AS bytes, [1::UBIGINT] AS visitors",
+    "requests": "SELECT TIMESTAMPTZ '2026-11-24 12:00Z' AS ts, 'shop' AS site, 'Organic Search' AS channel, 'Google' AS referrer_source, "
+    "'organic' AS medium, '' AS campaign, false AS is_bot, 1::UBIGINT AS visitor, 's1' AS source",
     "errors": "SELECT TIMESTAMPTZ '2026-11-24 12:00Z' AS ts, 'shop' AS site, '/no' AS path, 404::SMALLINT AS status, "
     "false AS is_bot, 40 AS hits",
     "latency": "SELECT TIMESTAMPTZ '2026-11-24 12:00Z' AS ts, 'shop' AS site, '/' AS path, i::SMALLINT AS bucket, "

@@ -42,3 +42,17 @@ def test_a_visit_from_the_same_site_has_a_page_it_came_from() -> None:
     assert kinds.from_pages(of, 2, own, sites, names, referrers).tolist() == [-1, 1, -1, 0, -1]
     with pytest.raises(IndexError):
         kinds.from_pages(of, 2, own, sites, names, referrers + np.int32(1))
+
+
+def test_an_entry_is_of_a_kind_that_begins_something_and_not_from_its_own_site() -> None:
+    sites, referrers = np.array([0, 0, 1, 1, 0], np.int32), np.array([0, 1, 1, 0, 2], np.int32)
+    of = np.array([1, 1, 2, 0, 2], np.int32)
+    begin = np.array([0, 1, 1], np.uint8)
+    own, names = np.array([10, 11], np.int32), np.array([11, 10, -1], np.int32)
+    assert kinds.entries(of, begin, own, sites, names, referrers).tolist() == [0, -1, 1, -1, 2]
+    for wrong in ({"kinds": of + np.int32(1)}, {"referrers": referrers + np.int32(1)}, {"sites": sites - np.int32(1)}):
+        columns = {"kinds": of, "begin": begin, "own": own, "sites": sites, "names": names, "referrers": referrers}
+        with pytest.raises(IndexError):
+            kinds.entries(**columns | wrong)
+    with pytest.raises(ValueError, match="all rows"):
+        kinds.entries(of, begin, own, sites[:2], names, referrers)

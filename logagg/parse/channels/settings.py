@@ -1,0 +1,44 @@
+"""The settings of channels, and what is shared by all who have the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Self
+
+from logagg.config.channels import ChannelRule, ClickId
+from logagg.config.sections import Config
+from logagg.parse.channels.arrivals import Channels
+from logagg.parse.channels.tags import Keys, TagKeys
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelSettings:
+    """What a configuration says of channels."""
+
+    rules: tuple[ChannelRule, ...] = ()
+    click_ids: tuple[ClickId, ...] = Config().channels.click_ids
+    keys: TagKeys = TagKeys()
+
+    @classmethod
+    def of(cls, config: Config) -> Self:
+        """Return the settings of a configuration."""
+        named = config.channels
+        names = [one.parameter for one in named.click_ids]
+        source, medium, campaign, clicks = map(_bytes, (named.source, named.medium, named.campaign, names))
+        keys = TagKeys(source, medium, campaign, clicks, config.limits.value)
+        return cls(config.channel_rules, named.click_ids, keys)
+
+    def shared(self) -> Channels:
+        """Return the channels of these settings, with what they remember."""
+        return _channels(self.rules, self.click_ids, self.keys.limit)
+
+
+def _bytes(names: Iterable[str]) -> Keys:
+    return tuple(name.encode() for name in names)
+
+
+@lru_cache(2)  # of this configuration, and of the one before a reload
+def _channels(rules: tuple[ChannelRule, ...], click_ids: tuple[ClickId, ...], limit: int) -> Channels:
+    return Channels(rules, click_ids, limit)
