@@ -71,7 +71,9 @@ class Person:
         asked = f'"GET {target} HTTP/1.1" {status} 43 "{referrer}" "{self.agent}"'
         self.truth.lines.append((int(at), f"{SITE}:443 {self.address} - - [{time}] {asked}\n"))
 
-    def visit(self, at: float, channel: str, pages: int, referrer: str = "-", query: str = "", *, more: bool = False) -> float:
+    def visit(
+        self, at: float, channel: str, pages: int, referrer: str = "-", query: str = "", *, more: bool = False
+    ) -> float:
         """Look at some pages, a minute apart; `more`: a click or an order belongs to it. Return the time of the last."""
         for page in range(pages):
             self.ask(at + 60 * page, f"/page{page}{query if not page else ''}", referrer)
@@ -208,7 +210,17 @@ def postback(p: Person, at: float) -> None:
     credit(p.truth, cents, "click_id", (("partner", "Referral"), at + 4, False), until=at + 2 * DAY)
 
 
-KINDS = {browse: 60, by_click_id: 6, by_banner: 6, by_view: 6, by_several: 6, direct: 5, robot: 2, expired: 4, postback: 5}
+KINDS = {
+    browse: 60,
+    by_click_id: 6,
+    by_banner: 6,
+    by_view: 6,
+    by_several: 6,
+    direct: 5,
+    robot: 2,
+    expired: 4,
+    postback: 5,
+}
 
 
 def written(events: int, seed: int) -> Truth:
@@ -230,7 +242,19 @@ def read(folder: Path, truth: Truth) -> Path:
     for run in range(RUNS):
         with log.open("a") as file:
             file.writelines(line for _, line in truth.lines[run * size : (run + 1) * size])
-        command = [sys.executable, "-m", "logagg", "tail", "--once", "--quiet", "--config", str(config), "--lake", str(lake), str(log)]
+        command = [
+            sys.executable,
+            "-m",
+            "logagg",
+            "tail",
+            "--once",
+            "--quiet",
+            "--config",
+            str(config),
+            "--lake",
+            str(lake),
+            str(log),
+        ]
         subprocess.run(command, check=True)
         derive(lake, config)
     return lake

@@ -167,7 +167,7 @@ class Requests:
     query: bool = setting(False, FLAG, "keep query strings too, which may have personal data in them")
 
 
-CLICK_IDS = "click_id gclid gbraid wbraid dclid msclkid fbclid ttclid twclid li_fat_id".split()
+JOIN_IDS = "click_id gclid gbraid wbraid dclid msclkid fbclid ttclid twclid li_fat_id".split()
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +176,7 @@ class Attribution:
 
     enabled: bool = setting(True, FLAG, "keep touches and paths, and the views attribution and unmatched")
     ids: tuple[str, ...] = setting(
-        CLICK_IDS, WORDS, "keys of query strings with the id of a click, which landings and conversions repeat"
+        JOIN_IDS, WORDS, "keys of query strings with the id of a click, which landings and conversions repeat"
     )
     click: float = setting("30d", INTERVAL, "how long after a click or a landing a conversion may be")
     view: float = setting("1d", INTERVAL, "how long after an impression a conversion, or a click, may be")
