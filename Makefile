@@ -52,7 +52,7 @@ tail: $(VENV)/.ready ## follow the logs in LOGS (/var/log/nginx) into LAKE (lake
 	$(BIN)/logagg tail --lake $(LAKE) $(LOGS)
 
 test: $(VENV)/.ready-dev ## run all tests, with a real nginx and a real load
-	@scripts/system-packages nginx wrk logrotate gearmand=gearman-job-server ip=iproute2 systemd-analyze=systemd faketime rsync mkfs.ext4=e2fsprogs chromium caddy promtool=prometheus mandoc apache2=apache2-bin node=nodejs npm tmux
+	@scripts/system-packages nginx wrk logrotate gearmand=gearman-job-server ip=iproute2 systemd-analyze=systemd faketime rsync mkfs.ext4=e2fsprogs chromium caddy promtool=prometheus prometheus-alertmanager mandoc apache2=apache2-bin node=nodejs npm tmux
 	@$(PAGE_PACKAGES)
 	$(BIN)/pytest -n $(WORKERS) --dist worksteal
 

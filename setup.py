@@ -29,9 +29,16 @@ def extension(name: str, source: str) -> Extension:
 
 
 def readme() -> str:
-    """Return README.md for an index of packages, which has no other file of the repository."""
-    source = tomllib.loads(Path("pyproject.toml").read_text("utf-8"))["project"]["urls"]["Source"]
-    return re.sub(r"\]\((?!https?:|#)", f"]({source}/", Path("README.md").read_text("utf-8"))
+    """Return README.md for an index of packages, which has no other file of the repository.
+
+    Links to those files begin with the address of the source; while that has none, they are words without a link.
+    """
+    text = Path("README.md").read_text("utf-8")
+    source = tomllib.loads(Path("pyproject.toml").read_text("utf-8"))["project"].get("urls", {}).get("Source")
+    if source:
+        return re.sub(r"\]\((?!https?:|#)", f"]({source}/", text)
+    text = re.sub(r"!\[([^\]]*)\]\((?!https?:)[^)]*\)", "", text)
+    return re.sub(r"\[((?:[^\[\]]|\[[^\]]*\])*)\]\((?!https?:|#)[^)]*\)", r"\1", text)
 
 
 modules = [extension(".".join(path.with_suffix("").parts), str(path)) for path in sorted(Path("logagg").rglob("*.pyx"))]

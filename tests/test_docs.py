@@ -311,7 +311,16 @@ def _views() -> Iterator[str]:
 def _formats() -> Iterator[str]:
     """Yield the named formats: those of JSON logs after the others."""
     rows = [(_code([one.name]), _code(one.aliases), one.about, _read_of(one.name)) for one in (*PRESETS, *JSON_PRESETS)]
-    others = (("`ltsv`", "", "LTSV, by its labels", ""), ("`json`", "", "other JSON logs, by their keys", ""))
+    others = (
+        (
+            "`csv`",
+            "`tsv`",
+            "CSV below a header: Athena, Splunk, Grafana and others; with commas, semicolons, bars or tabs",
+            "",
+        ),
+        ("`ltsv`", "", "LTSV, by its labels", ""),
+        ("`json`", "", "other JSON logs, by their keys", ""),
+    )
     return _table(("name", "other names", "who writes it", "what is read besides"), *rows, *others)
 
 
@@ -341,7 +350,11 @@ _TITLES = {
 
 
 def _envelopes() -> Iterator[str]:
-    rows = [(_code([one.name]), one.writers, f"`{one.example}`".replace("|", "\\|")) for one in ENVELOPES.values()]
+    rows = [
+        (_code([one.name]), one.writers, f"`{one.example}`".replace("|", "\\|"))
+        for one in ENVELOPES.values()
+        if one.column < 2
+    ]
     return _table(("name", "written by", "for example"), *rows)
 
 

@@ -54,7 +54,13 @@ ENTRY_POINTS = {
 }
 SHARED_BY_COMPILED = {
     f"logagg.{name}"
-    for name in ("columnar.bytes", "parse.envelopes.header", "parse.lines.shapes", "parse.lines.json_escapes")
+    for name in (
+        "columnar.bytes",
+        "parse.envelopes.header",
+        "parse.lines.shapes",
+        "parse.lines.json_escapes",
+        "parse.lines.json_values",
+    )
 }  # `.pxd` files
 MODULES = sorted(PACKAGE.rglob("*.py"))
 

@@ -8,4 +8,5 @@ none is lost while its receiver is down. An alert that fails stops neither the t
     probes   what no query can ask         store    states and waiting notifications, on the disk
     moments  the data's own time           sending  the waiting notifications, to `receivers`
     rounds   one round of evaluation       service  both, beside a tail or a worker; replay asks the past
+    folder   names of what the store writes
 """

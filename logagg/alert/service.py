@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from logagg.alert.store import FOLDER, STATE, AlertRecord, AlertStore
+from logagg.alert.folder import FOLDER, STATE
 from logagg.clock import Clock
 from logagg.config.sections import Config
 from logagg.errors import LakeLocked, LogaggError
@@ -24,6 +24,7 @@ from logagg.notices import Report, alerts_failed, configuration_refused, configu
 if TYPE_CHECKING:  # imported where they are used: most tails have no alerts
     from logagg.alert.rounds import Rounds
     from logagg.alert.sending import Sender
+    from logagg.alert.store import AlertStore
 
 LEASE = "alerts"
 LOOK = 1.0  # seconds between looks for what is due
@@ -94,10 +95,10 @@ class AlertService:
         """Return what a scrape shows."""
         known = self._store.state.alerts if self._store else {}
         for alert in self._config.watched:
-            record = known.get(alert.name, AlertRecord())
-            firing = sum(one.state == "firing" for one in list(record.instances.values()))
-            yield ALERTS_FIRING.of(firing, alert.name)
-            yield ALERT_FAILED.of(bool(record.error), alert.name)
+            record = known.get(alert.name)
+            instances = list(record.instances.values()) if record else []
+            yield ALERTS_FIRING.of(sum(one.state == "firing" for one in instances), alert.name)
+            yield ALERT_FAILED.of(bool(record and record.error), alert.name)
         sender, receivers = self._sender, [one.name for one in self._config.receivers]
         yield from SENT.each(sender.sent if sender else {}, receivers)
         yield from GIVEN_UP.each(sender.failed if sender else {}, receivers)
@@ -135,6 +136,7 @@ class AlertService:
         try:
             from logagg.alert.rounds import Rounds
             from logagg.alert.sending import Sender
+            from logagg.alert.store import AlertStore
 
             if self._store is None or self._sender is None:
                 self._store = AlertStore(self._root)
@@ -168,6 +170,7 @@ def run_once(root: Path, config: Config, clock: Clock, report: Report) -> None:
     """Evaluate what is due, and send what waits, once. Raises LakeLocked if another process does that; LogaggError."""
     from logagg.alert.rounds import Rounds
     from logagg.alert.sending import Sender
+    from logagg.alert.store import AlertStore
 
     lease = locks.lease(root, LEASE)
     if lease is None:

@@ -20,13 +20,14 @@ from pathlib import Path
 from threading import RLock
 from typing import Any
 
+from logagg.alert.folder import FOLDER, STATE
 from logagg.alert.messages import ListedAlert, Notification
 from logagg.alert.states import Instance
 from logagg.errors import LakeError
 from logagg.lake.digests import digest_of_bytes
 from logagg.lake.durable import failing_as_commit, make_directory, remove, replace_text
 
-FOLDER, STATE, SILENCES, ACKS = "alerts", "state.json", "silences", "acks"
+SILENCES, ACKS = "silences", "acks"
 _PURPOSE = "logagg alerts"  # of the digest
 MOST_WAITING = 10_000  # alerts in notifications to one receiver
 

@@ -159,6 +159,9 @@ cdef void _encode(
     for row in range(rows):
         if row + ROWS_AHEAD < rows:
             prefetch(data + start[row + ROWS_AHEAD])
+        if row and start[row] == start[row - 1] and end[row] == end[row - 1]:  # one slice
+            codes[row] = codes[row - 1]
+            continue
         value, length = data + start[row], end[row] - start[row]
         if dash and length == 1 and value[0] == c"-":
             length = 0

@@ -9,6 +9,7 @@ import numpy as np
 
 from logagg.parse.captures import capture_templates
 from logagg.parse.combined.write import open_template, templates
+from logagg.parse.csv_detect import csv_formats
 from logagg.parse.envelopes.kinds import DEEPEST, timed
 from logagg.parse.envelopes.kinds import named as named_envelopes
 from logagg.parse.envelopes.unwrap import envelopes_of, unwrap_lines
@@ -19,7 +20,9 @@ from logagg.parse.formats.ltsv import ltsv_templates
 from logagg.parse.formats.presets import COMBINED, PRESETS
 from logagg.parse.json_detect import json_formats
 from logagg.parse.lines import fast
+from logagg.parse.lines.headers import is_comment
 from logagg.parse.logfmt import logfmt_templates
+from logagg.parse.separated import separated_templates
 from logagg.records import Chunk, Fingerprint
 
 GLANCE = 16  # lines by which it is decided whether a format is worth an attempt
@@ -110,8 +113,11 @@ class Detector:
         if self.names is None:
             yield from (compile_format(text, self.personal) for text in capture_templates(lines))
             yield from (compile_format(text, self.personal) for text in logfmt_templates(few, now, self.personal))
+            yield from (compile_format(text, self.personal) for text in separated_templates(some, now))
         if self._may_be("ltsv"):
             yield from (compile_format(text, self.personal) for text in ltsv_templates(few))
+        if self._may_be("csv") or self._may_be("tsv"):
+            yield from (compile_format(text, self.personal) for text in csv_formats(lines, now, self.personal))
         if self._may_be("json"):
             yield from json_formats(lines, now, self.personal)
         if self.names is None:
@@ -202,8 +208,9 @@ def spread(lines: Sequence[bytes], most: int) -> Sequence[bytes]:
 
 
 def _without(lines: Sequence[bytes], fmt: Format, now: float) -> list[bytes]:
-    """Return the lines that a format does not parse."""
-    return [line for line, fits in zip(lines, _fit(lines, fmt, now), strict=True) if not fits]
+    """Return the lines that a format does not parse, and does not pass over."""
+    fit = zip(lines, _fit(lines, fmt, now), strict=True)
+    return [line for line, fits in fit if not fits and not is_comment(line, fmt)]
 
 
 def _fit(lines: Sequence[bytes], fmt: Format, now: float) -> list[bool]:

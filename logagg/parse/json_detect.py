@@ -5,13 +5,14 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Collection, Iterator, Mapping, Sequence, Set
+from dataclasses import replace
 
 from logagg.parse.formats.format import REQUEST_PARTS, TIMES, UNITS, Format, PersonalFields
 from logagg.parse.formats.json_keys import UNNAMEABLE, json_format, preset_format
 from logagg.parse.formats.json_presets import JSON_PRESETS, JsonPreset
 from logagg.parse.formats.templates import one_client
-from logagg.parse.formats.variables import JSON_KEYS, JSON_TIMES, NGINX
+from logagg.parse.formats.variables import JSON_KEYS, JSON_TIMES, NGINX, W3C
 from logagg.parse.json_units import unit_of, unit_said
 from logagg.parse.lines import reference_json
 from logagg.parse.lines.reference import reads_as_time
@@ -24,6 +25,12 @@ _PLAIN = re.compile(r"[^a-z0-9]")
 _NAMES = {
     **{_PLAIN.sub("", name): field for name, field in NGINX.items() if field and field not in TIMES},
     **JSON_KEYS,
+}
+# Databases and exports have the columns of W3C logs with other marks: `cs_uri_stem`.
+_NAMES |= {
+    plain: field
+    for name, field in W3C.items()
+    if (plain := _PLAIN.sub("", name)) not in _NAMES and field not in ("date", "clock", "time_taken")
 }
 _ORDER = {name: number for number, name in enumerate(_NAMES)}
 # The fields of durations by unit.
@@ -51,13 +58,36 @@ _UNSURE_CLIENTS = frozenset({"client", "ip", "addr"})  # names that may mean som
 def json_formats(lines: Sequence[bytes], now: float, personal: PersonalFields) -> Iterator[Format]:
     """Yield the formats that JSON lines may have: that of a product, and one of their keys."""
     values = _values(lines)
-    if preset := next((one for one in JSON_PRESETS if _is_of(one, values)), None):
+    if preset := _product(values):
         yield preset_format(preset, personal)
     if keys := chosen(values, now, personal):
         yield json_format(keys)
 
 
-def _is_of(preset: JsonPreset, values: Values) -> bool:
+def product_of(values: Values, personal: PersonalFields) -> dict[str, str]:
+    """Return the field of each column that a product's JSON has a key for; empty if these are not the columns of a product.
+
+    Of several columns for one field, the preferred one is kept. Names are compared without regard to capitals, which databases do not keep.
+    """
+    names = {name.lower(): name for name in values}
+    lower = [
+        replace(one, telling=one.telling.lower(), keys={key: paths.lower() for key, paths in one.keys.items()})
+        for one in JSON_PRESETS
+    ]
+    preset = next((one for one in lower if _is_of(one, names)), None)
+    found = {
+        next((names[path] for path in paths.split() if path in names), ""): field
+        for field, paths in (preset.keys.items() if preset else ())
+        if personal.wants(field)
+    }
+    return {name: field for name, field in found.items() if name}
+
+
+def _product(values: Values) -> JsonPreset | None:
+    return next((one for one in JSON_PRESETS if _is_of(one, values)), None)
+
+
+def _is_of(preset: JsonPreset, values: Collection[str]) -> bool:
     """Tell whether most lines have the keys that tell a product, and what a request needs."""
     present = {field for field, paths in preset.keys.items() if any(path in values for path in paths.split())}
     return _is_enough(present) and all(path in values for path in preset.telling.split())
@@ -125,6 +155,8 @@ def _field_of(path: str, values: Sequence[bytes]) -> str:
         return next((units.get(unit, "") for units in _DURATIONS if units["seconds"] == field), "")
     if field in _REQUESTS:
         return next((shape for shape in ("request", "target", "method") if _mostly(_SHAPES[shape], values)), "")
+    if field == "protocol" and values and all(value in (b"http", b"https") for value in values):
+        return "scheme"
     around = {_PLAIN.sub("", part.lower()) for part in path.split(".")[:-1]}
     fits = (
         _mostly(_SHAPES["status"], values)

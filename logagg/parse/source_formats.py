@@ -15,22 +15,21 @@ from logagg.parse.detect import Detector, count
 from logagg.parse.envelopes.kinds import split
 from logagg.parse.envelopes.unwrap import envelopes_of
 from logagg.parse.formats.columns import HEADER
-from logagg.parse.formats.compile import compile_format, enveloped, joined
+from logagg.parse.formats.compile import DETECTED, compile_format, enveloped, joined
 from logagg.parse.formats.format import NO_PERSONAL_FIELDS, OR, Format, PersonalFields
 from logagg.parse.lines import scan
 from logagg.parse.lines.fast import find_lines
-from logagg.parse.lines.headers import last_header, under
+from logagg.parse.lines.headers import is_comment, last_header, under
 from logagg.parse.unreadable import why_unreadable
 from logagg.records import Chunk
 
-_DETECTED = ("json", "ltsv")  # names whose keys or labels are detected
 SAMPLE_LINES = 1000
 SAMPLE = 1 << 20  # bytes
 
 
 def is_detected(name: str) -> bool:
     """Tell whether lines decide what a format's name means; an empty one means any."""
-    return name in ("", *_DETECTED)
+    return name in ("", *DETECTED)
 
 
 def check_formats(logs: Iterable[LogConfig], personal: PersonalFields = NO_PERSONAL_FIELDS) -> None:
@@ -83,8 +82,8 @@ class SourceFormats:
         """Use a source's `own` format, and others where that does not match; else the `given` one alone."""
         self._own, self._general, self._personal = own, given, personal
         kind = split(given)[1]
-        self._given = compile_format(given, personal) if given and kind not in _DETECTED else None
-        self.detector = Detector(personal, (kind,) if kind in _DETECTED else None)
+        self._given = compile_format(given, personal) if given and kind not in DETECTED else None
+        self.detector = Detector(personal, (kind,) if kind in DETECTED else None)
         # Remembered formats that differ from --log-format are dropped and detected again.
         kept = {source: self._kept(source, name) for source, name in known.items()}
         self._formats = {source: fmt for source, fmt in kept.items() if fmt}
@@ -185,7 +184,7 @@ class SourceFormats:
 
     def _probe(self, chunk: Chunk, lines: list[bytes], now: float) -> Format | None:
         name = self._own(chunk.source)
-        if name in _DETECTED:
+        if name in DETECTED:
             return Detector(self._personal, (name,)).first(lines, now)
         if own := self._compiled(name):
             # If another is detected, the parser finds out which, and says it.
@@ -196,7 +195,7 @@ class SourceFormats:
         return self._below_header(chunk, lines, now) or self.detector.first(lines, now, self._likely(chunk.source))
 
     def _as_given(self, fmt: Format, lines: list[bytes], now: float) -> Format | None:
-        only_comments = bool(fmt.comment) and all(line.startswith(fmt.comment) for line in lines)
+        only_comments = all(is_comment(line, fmt) for line in lines)
         return fmt if only_comments or count(lines, fmt, now) else self._in_envelope(lines, fmt, now)
 
     def _below_header(self, chunk: Chunk, lines: list[bytes], now: float) -> Format | None:

@@ -58,6 +58,9 @@ class Actions:
     def do_trouble(self, _: object) -> None:
         self.state.dialog = texts.status_of(self.state)
 
+    def do_alerts(self, _: object) -> None:
+        self.state.dialog = texts.alerts_of(self.state)
+
     def do_compare(self, _: object) -> None:
         self.state.go(self.state.view.next_compare())
 

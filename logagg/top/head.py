@@ -21,7 +21,7 @@ LONGEST_PILL = 40  # cells of a value
 
 def drawn(state: State) -> Picture:
     """Return the head: one line, one of filters if there are some, one of trouble."""
-    lines, hits = [_first(state)], [Hit(0, 0, state.width, "window")]
+    lines, hits = [_first(state)], [*_hits_of_light(state), Hit(0, 0, state.width, "window")]
     if state.view.pills or state.view.where:
         line, found = _pills(state)
         hits += (hit.moved(len(lines), 0) for hit in found)
@@ -62,7 +62,22 @@ def _said(words: Sequence[str]) -> Line:
     return (Span(" · ".join(word for word in words if word)),)
 
 
+def _hits_of_light(state: State) -> list[Hit]:
+    """Return where a click shows the alerts: on the number of those that fire."""
+    light = _light(state)
+    start = state.width - cells(light)
+    return [Hit(0, start, start + cells(light[:1]), "alerts")] if _firing(state) else []
+
+
+def _firing(state: State) -> Line:
+    return (Span(f"▲ {state.firing:,} firing ", "worse"),) if state.firing and not state.printed else EMPTY
+
+
 def _light(state: State) -> Line:
+    return (*_firing(state), *_age_and_light(state))
+
+
+def _age_and_light(state: State) -> Line:
     if state.printed:
         newest = state.lake.newest if state.lake else None
         return (Span(f"data until {figures.date_time(newest, state.zone, year=True)}", "dim"),) if newest else EMPTY

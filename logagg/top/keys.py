@@ -60,6 +60,7 @@ KEYS = (
     Key(("u",), "zone", "UTC or local time", "Page"),
     Key(("y",), "sql", "the SQL of the panel; y again copies it", "Page"),
     Key(("!",), "trouble", "what the light says, and the tails", "Page"),
+    Key(("A",), "alerts", "the alerts, what fires first", "Page"),
     Key(("f5", "ctrl+l"), "reload", "ask again", "Page"),
     Key(("t", "w"), "window", "menu of windows", "Window"),
     Key(("T",), "custom", "from and to", "Window"),

@@ -70,8 +70,9 @@ class Live:
             self._is_looking = False
 
     def look_at_tails(self) -> None:
-        """Learn how the tails are. It blocks."""
+        """Learn how the tails are, and which alerts fire. It blocks."""
         try:
             self._state.status = self._source.status()
+            self._state.alerts = self._source.alerts()
         except LogaggError as error:
             self._state.lost = str(error)

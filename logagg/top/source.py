@@ -100,6 +100,14 @@ class Source:
         with _told():
             return status_answer(self._snapshots.newest().status(self.root, self.clock.now()))
 
+    def alerts(self) -> Sequence[Answer]:
+        """Return the alerts as they are now, what fires first. Raises LogaggError."""
+        from logagg.alert.overview import (
+            rows,
+        )  # and with it what evaluates them, which the first picture does not wait for
+
+        return [one.as_dict() for one in rows(self.root, self.clock.now())]
+
     def line(self, row: Answer) -> Answer:
         """Return the line of a request, or the reason why there is none."""
         from logagg.query.lines import LinesRequest, find  # and with it the parsers, which take a tenth of a second

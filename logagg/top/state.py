@@ -80,6 +80,7 @@ class State:
     got: dict[str, Got] = field(default_factory=dict)
     scope: Scope | None = None  # of the newest answers
     status: Answer | None = None
+    alerts: Sequence[Answer] = ()  # what fires first
     history: list[Step] = field(default_factory=list)
     dialog: Dialog | None = None
     prompt: Prompt | None = None
@@ -165,6 +166,11 @@ class State:
         """The first of the reasons for a light that is not green, or why there are no new answers."""
         reasons = self.status["reasons"] if self.status and self.status["state"] != "good" else ()
         return self.failure or next(iter(reasons), "")
+
+    @property
+    def firing(self) -> int:
+        """How many alerts fire."""
+        return sum(one["state"] == "firing" for one in self.alerts)
 
     # What is wanted
 

@@ -100,6 +100,24 @@ def status_of(state: State) -> Dialog:
     return Dialog("State", lines)
 
 
+def alerts_of(state: State) -> Dialog:
+    """Return the alerts: what fires, with its message, and how the others are."""
+    lines: list[Line] = []
+    for one in state.alerts:
+        style = {"firing": "worse", "failed": "worse", "pending": "note"}.get(one["state"], "")
+        labels = ", ".join(f"{name}={value}" for name, value in one["labels"].items())
+        since = f"since {figures.date_time(one['since'], state.zone, year=True)}" if one["since"] else ""
+        head = " ".join(filter(None, (one["alert"], f"({labels})" if labels else "", since)))
+        note = f", {one['note']}" if one["note"] else ""
+        lines += wrapped(text_of(f"{one['state']}{note}: {head}"), _inside(state.width), style)
+        lines += (
+            [(Span("  "), *line) for line in wrapped(text_of(one["message"]), _inside(state.width) - 2)]
+            if one["message"]
+            else []
+        )
+    return Dialog("Alerts", lines or [(Span("No alert has been evaluated: logagg.toml has none, or no tail runs."),)])
+
+
 def _tail(tail: Mapping[str, Any]) -> str:
     behind, unread = figures.age(tail["lag_seconds"]), figures.size(tail["lag_bytes"])
     return f"tail {text_of(tail['name']) if tail['name'] else ''} {tail['state']}: {unread} unread, {behind} behind".replace(

@@ -37,6 +37,14 @@ FORMATS = [
         "s3",
         "gcs",
         "bunny",
+        'csv:time_any,client,-,request,status,bytes,agent,seconds:"t","ip","x","r","s","b","a","d"',
+        "csv:date,clock,client,path,query,status:date;time;ip;path;query;status",
+        "tsv:time_any,client,request,status,agent",
+        "artifactory",
+        "artifactory-6",
+        "iis-native@Europe/Berlin",
+        "php or php-reason",
+        "<client> | <time_any> | <request> | <status> | <bytes> | <agent>",
         "squid",
         "haproxy@America/New_York",
         "uwsgi@Asia/Kolkata",
@@ -160,7 +168,9 @@ VALUES = {
     "referrer": ['"-"', '"https://example.com/"', "a+b%20c", "a+b%C3%A9%", "(null)"],
     "time_taken": ["125", "0.125", "1.", "-"],
     "date": ["2026-11-20", "2026/11/20", "20/Nov/2026", "2026-13-01"],
-    "clock": ["01:02:03", "01:02:03.125", "25:00:00", "01:02:03Z"],
+    "clock": ["01:02:03", "01:02:03.125", "25:00:00", "01:02:03Z", "7:55:20", "7:5:20", ":07:55:20"],
+    "date_american": ["11/20/2026", "1/5/26", "13/1/26", "11/20/026", "11//26", "1/5/26/", "02/30/2026"],
+    "time_compact": ["20261120010203", "20261120010260", "20261320010203", "2026112001020", "202611200102033"],
     "client_port": ["192.0.2.7:4711", "2001:db8::1:4711", "[2001:db8::1]:4711", "-:80", "-"],
     "agent": [
         "Mozilla/5.0+(X;+Y)",
@@ -185,6 +195,8 @@ def whole_line(fmt: Format, draw: random.Random) -> bytes:
     if fmt.columns:
         return columns_line(fmt, draw)
     out = fmt.prefix
+    if fmt.noise and draw.random() < 0.3:
+        return out + b"anything" + draw.choice(fmt.noise)
     for step in fmt.steps:
         blanks = b" " * draw.randrange(3) if step.spaces else b""
         out += text_value(step.field, draw).encode() + step.until + blanks

@@ -7,7 +7,7 @@ import random
 from collections.abc import Callable, Iterator
 
 from logagg.parse.envelopes import reference
-from logagg.parse.envelopes.kinds import ENVELOPES
+from logagg.parse.envelopes.kinds import ENVELOPES, MOST_COLUMNS
 from logagg.parse.formats.compile import compile_format, enveloped
 from tests.laws.any_log import FORMATS
 
@@ -108,6 +108,19 @@ def inside(key: str) -> Writer:
     ]
 
 
+def csv_value(number: int) -> Writer:
+    """Return a writer of lines that are the value of that number; some lines lack it."""
+
+    def write(line: bytes, draw: random.Random) -> list[bytes]:
+        values = [draw.choice([b"a", b'"b, c"', b"", b'"an ""odd"" one"']) for _ in range(number - 1)]
+        quoted = b'"' + line.replace(b'"', b'""') + b'"'
+        return [
+            b",".join([*values, *draw.choice([[quoted]] * 6 + [[line], [], [b""]]), *draw.choice([[], [b"z"], [b""]])])
+        ]
+
+    return write
+
+
 WRITERS: dict[str, Writer] = {
     "cri": cri,
     "docker": docker,
@@ -125,6 +138,7 @@ WRITERS: dict[str, Writer] = {
     "line": inside("line"),
     "textPayload": inside("textPayload"),
     "short_message": inside("short_message"),
+    **{f"csv{number}": csv_value(number) for number in range(1, MOST_COLUMNS + 1)},
 }
 
 

@@ -112,7 +112,10 @@ def test_a_merge_of_parts_that_are_already_merged_is_dropped(root: Path, writers
     log = lines(20)
     for one in writers:
         one.flush(log)
-    first, last = writers[0], writers[-1]
+    first, last = (
+        next(one for one in writers if one.lake.state.parts),
+        writers[-1],
+    )  # a shard may own none of the visitors
     first.lake.compact_all()  # its state lacks the last flush
     tasks = last.lake._planner.everything(last.lake.state)  # and the state of this one lacks the merge
     with pytest.raises(Fenced):

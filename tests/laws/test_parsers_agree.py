@@ -45,6 +45,8 @@ def test_the_parsers_agree_on_each_extreme_value_of_each_field(fmt: Format) -> N
         "time_any": TIMES[2],
         "time_zoneless": "20/Nov/2026:01:02:03.004",
         "time_asctime": "Fri Nov 20 01:02:03 2026",
+        "time_compact": "20261120010203",
+        "date_american": "11/20/2026",
         "date": "2026-11-20",
         "clock": "01:02:03",
         "seconds_before": "0.1",

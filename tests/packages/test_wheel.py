@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import tomllib
 import urllib.request
 import zipfile
 from collections.abc import Iterator
@@ -96,6 +97,12 @@ def test_the_wheel_runs_where_nothing_else_is(python: str, wheel: Path, tmp_path
     assert done.stdout == "2172\n", done.stderr
 
 
+def project_urls() -> dict[str, str]:
+    """Return the addresses of the project, which has none before it is published."""
+    found: dict[str, str] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"].get("urls", {})
+    return found
+
+
 def test_what_is_in_the_wheel(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as files:
         names = files.namelist()
@@ -108,14 +115,13 @@ def test_what_is_in_the_wheel(wheel: Path) -> None:
     for kind in ("*.py", "*.pyi", "*.sql", "*.tsv", "py.typed"):
         wanted = {str(one.relative_to(ROOT)) for one in (ROOT / "logagg").rglob(kind)}
         assert wanted <= set(names), wanted - set(names)
-    text = str(metadata.get_payload())
+    text, addresses = str(metadata.get_payload()), project_urls()
     links = re.findall(r"\]\(([^)]*)\)", text)
-    assert links and all(link.startswith(("https://", "#")) for link in links)
-    assert {one.split(",")[0] for one in metadata.get_all("Project-URL", [])} >= {
-        "Source",
-        "Documentation",
-        "Changelog",
-    }
+    assert all(link.startswith(("https://", "#")) for link in links)
+    assert bool(links) == bool(addresses)  # without a public address, no link leads to it
+    assert "docs/sql.md" in text
+    assert {one.split(",")[0] for one in metadata.get_all("Project-URL", [])} == set(addresses)
+    assert not addresses or set(addresses) >= {"Source", "Documentation", "Changelog"}
     assert "manylinux" in wheel.name
 
 

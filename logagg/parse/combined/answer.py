@@ -16,12 +16,12 @@ FAR = 4  # the status comes that far behind the request, at most
 SURE = 3  # lines that prove another order
 _STATUS = re.compile(rb"(?:[1-9][0-9]{2}|0|000|-1)\Z")
 _SIZE = re.compile(rb"(?:[0-9]{1,18}|-)\Z")
-_URL = re.compile(rb"[a-z][a-z0-9+.-]*://")
-_PRODUCT = re.compile(rb"[A-Za-z][\w.+-]*/v?\d")  # of an agent: curl/8.5.0
+URL = re.compile(rb"[a-z][a-z0-9+.-]*://")
+PRODUCT = re.compile(rb"[A-Za-z][\w.+-]*/v?\d")  # of an agent: curl/8.5.0
 _NOTHING = (b"0", b"-")
 _WITHOUT_BODY = (b"204", b"304")
 # Statuses that servers, proxies and clouds answer with: other numbers of three digits are likelier to be sizes.
-_KNOWN = re.compile(
+KNOWN_STATUS = re.compile(
     rb"(?:10[0-3]|20[0-8]|226|30[0-8]|40\d|41[0-8]|42[1-689]|431|44[049]|45[01]|46[034]|49[4-9]|50\d|51[01]|52\d|530|561|59[89]|0|000|-1)\Z"
 )
 
@@ -34,7 +34,7 @@ def is_status(token: Token) -> bool:
 def is_far_status(tokens: Sequence[Token]) -> bool:
     """Tell whether a value behind others than the request is a status: one that is known, with a size behind it."""
     both = len(tokens) == 2 and all(not (token.marks or token.key) for token in tokens)
-    return both and bool(_KNOWN.match(tokens[0].value)) and bool(_SIZE.match(tokens[1].value))
+    return both and bool(KNOWN_STATUS.match(tokens[0].value)) and bool(_SIZE.match(tokens[1].value))
 
 
 def lacks_size(rest: Sequence[Token]) -> bool:
@@ -48,7 +48,7 @@ def fields_of_answer(columns: Sequence[Column]) -> Iterator[tuple[int, str]]:
     status = _status(columns)
     yield status, "status"
     behind = list(enumerate(columns))[status + 1 :]
-    if size := _size(columns[status], behind):
+    if size := size_behind(columns[status], behind):
         yield size, "bytes"
     yield from _referrer_and_agent(behind)
 
@@ -56,11 +56,11 @@ def fields_of_answer(columns: Sequence[Column]) -> Iterator[tuple[int, str]]:
 def _status(columns: Sequence[Column]) -> int:
     """Return the first column of statuses three quarters of which are known; if there is none, that with the most of them."""
     found = [number for number, column in enumerate(columns[: FAR - 1]) if column.is_plain and column.most(_STATUS)]
-    known = {number: columns[number].share(_KNOWN) for number in found}
+    known = {number: columns[number].share(KNOWN_STATUS) for number in found}
     return next((number for number in found if known[number] >= 0.75), max(found, key=known.__getitem__, default=0))
 
 
-def _size(status: Column, behind: Numbered) -> int:
+def size_behind(status: Column, behind: Numbered) -> int:
     """Return the first column behind the status that has sizes, unless they cannot be those of the responses; 0 if there is none."""
     found = list[tuple[int, Column]]()
     for number, column in behind:
@@ -91,7 +91,7 @@ def _referrer_and_agent(behind: Numbered) -> Iterator[tuple[int, str]]:
     if pairs and pairs[0][0] == quoted[0]:
         one, other, fields = _pair(pairs)
         yield from zip((one[0], other[0]), fields, strict=True)
-    elif quoted and quoted[0][1].most(_URL):
+    elif quoted and quoted[0][1].most(URL):
         yield quoted[0][0], "referrer"
     elif quoted and any(b"/" in value for value in quoted[0][1].values):
         yield quoted[0][0], "agent"
@@ -103,9 +103,9 @@ def _pair(
     """Return the two columns that are referrer and agent, in one order or the other."""
     if len(pairs[0][0][1].tokens) >= SURE:
         for one, other in pairs:
-            if one[1].all(_URL) and other[1].most(_PRODUCT):
+            if one[1].all(URL) and other[1].most(PRODUCT):
                 return one, other, ("referrer", "agent")
         for one, other in pairs:
-            if one[1].most(_PRODUCT) and other[1].all(_URL) and other[1].values:
+            if one[1].most(PRODUCT) and other[1].all(URL) and other[1].values:
                 return one, other, ("agent", "referrer")
     return *pairs[0], ("referrer", "agent")

@@ -18,6 +18,7 @@ class Envelope:
     certain: bool = True  # a line without an envelope hardly looks like it
     times: tuple[str, ...] = ()  # keys of the time at which the line was written, the preferred one first
     begins_with_time: bool = False  # which may be one with its year and offset
+    column: int = 0  # the number of the value of CSV that is the line
 
 
 _TIMES = ("@timestamp", "timestamp", "time", "date")
@@ -84,7 +85,18 @@ _ALL = (
     ),
     Envelope("short_message", "GELF", '{"short_message":"LINE"}', key="short_message", certain=False, times=_TIMES),
 )
-ENVELOPES = {one.name: one for one in _ALL}  # in the order in which detection tries them
+MOST_COLUMNS = 9  # of CSV that may be the line
+_CSV = tuple(
+    Envelope(
+        f"csv{number}",
+        "exports of CloudWatch, Splunk and Grafana: the line is a value of CSV",
+        '"2026-11-27 08:00:00","LINE"',
+        certain=False,
+        column=number,
+    )
+    for number in range(1, MOST_COLUMNS + 1)
+)
+ENVELOPES = {one.name: one for one in (*_ALL, *_CSV)}  # in the order in which detection tries them
 DEEPEST = 3  # envelopes in one another
 
 

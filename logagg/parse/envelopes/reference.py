@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from logagg.parse.envelopes.kinds import Envelope, in_parts, named, timed
+from logagg.parse.formats.csv_header import VALUE, csv_value
 from logagg.parse.lines import reference_json
+from logagg.parse.lines.reference_columns import split_columns
 
 _DATE, _CLOCK, _ZONE = rb"\d{4}-\d\d-\d\d", rb"\d\d:\d\d:\d\d(?:[.,]\d{1,12}(?!\d))?+", rb"(?:Z|[+-]\d\d(?::?\d\d)?)"
 _ISO = rb"%b" % b"T".join((_DATE, _CLOCK)) + rb"(?:%b)?+" % _ZONE
@@ -156,6 +158,9 @@ def part_of(line: bytes, envelope: Envelope) -> Part | None:
     """Take the envelope off a line; None if it has not the envelope."""
     if envelope.key:
         return _of_json(line, envelope)
+    if envelope.column:
+        values = split_columns(line, csv_value(envelope.column))
+        return Part(values[VALUE].replace(b'""', b'"')) if values and values[VALUE] else None
     patterns = _FLUENTD if envelope.name == "fluentd" else (_HEADERS[envelope.name],)
     found = next((match for pattern in patterns if (match := pattern.match(line))), None)
     if found is None:

@@ -11,12 +11,18 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow.compute as pc
 
 from logagg.columnar import dictionary
 from logagg.columnar.slices import Bytes, Mask, Slices
 from logagg.parse.envelopes import headers, parts
 from logagg.parse.envelopes.kinds import ENVELOPES, Envelope, in_parts, named, timed
+from logagg.parse.formats.csv_header import VALUE, csv_value, message_column
 from logagg.parse.lines import json_lines
+from logagg.parse.lines.columns import split_columns
+from logagg.parse.lines.scan import SHAPES
+
+_HEADERS = 3  # lines of a log that may be the header of an export
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +114,10 @@ def unwrap_lines(lines: Sequence[bytes], envelope: str) -> list[bytes]:
 
 def envelopes_of(lines: Sequence[bytes], *, certain: bool) -> Iterator[str]:
     """Yield the envelopes that at least half of the lines have: certain ones, or those that other lines may look like."""
-    column = _columns(lines)
+    column, named_column = _columns(lines), 0 if certain else message_column(lines[:_HEADERS])
     for envelope in ENVELOPES.values():
+        if envelope.column and envelope.column != named_column:
+            continue
         if envelope.certain is certain and 2 * int(inside(column, envelope).enveloped.sum()) >= len(lines) > 0:
             yield envelope.name
 
@@ -118,6 +126,8 @@ def inside(lines: Slices, envelope: Envelope) -> Inside:
     """Take one envelope off lines."""
     if envelope.key:
         return _inside_json(lines, envelope)
+    if envelope.column:
+        return _inside_csv(lines, envelope)
     start, end, enveloped, stream, open_ = headers.strip(*lines.places, envelope.name)
     inner = Slices(lines.data, start, end)
     return Inside(inner, enveloped, stream, open_) if envelope.in_parts else Inside(inner, enveloped)
@@ -133,6 +143,13 @@ def _inside_json(lines: Slices, envelope: Envelope) -> Inside:
         return Inside(Slices(data, start, end), start < end)
     stream, open_ = parts.of_docker(data, start, end, *places["stream"])
     return Inside(Slices(data, start, end), stream > 0, stream, open_)
+
+
+def _inside_csv(lines: Slices, envelope: Envelope) -> Inside:
+    places, fits = split_columns(*lines.places, csv_value(envelope.column), SHAPES)
+    written = Slices(lines.data, *places[VALUE]).gather()
+    found = Slices.of(pc.replace_substring(written, b'""', b'"'))
+    return Inside(found, fits & (found.length > 0))
 
 
 def messages_of(raw: Slices, inner: Inside, max_line: int) -> npt.NDArray[np.int64]:

@@ -15,6 +15,7 @@ from logagg.errors import FormatError
 from logagg.parse.envelopes.kinds import join, split, timed
 from logagg.parse.formats import goaccess
 from logagg.parse.formats.columns import W3C_NAME, columns_format, w3c_format
+from logagg.parse.formats.csv_header import CSV_NAMES, csv_format
 from logagg.parse.formats.format import (
     LONGEST_KEY,
     MOST_VALUES,
@@ -32,6 +33,7 @@ from logagg.parse.formats.json_template import json_template
 from logagg.parse.formats.presets import NAMED, PRESETS, Preset, all_names, preset_of
 from logagg.parse.formats.templates import Part, Value, assemble, parts_of, unwrap
 
+DETECTED = ("json", "ltsv", "csv", "tsv")  # names whose keys, labels or columns are detected
 MOST_FORMATS = 6  # of a source
 _ZONED = re.compile(r"([\w-]+|w3c:.*|.*<time_zoneless>.*)@([A-Za-z][A-Za-z0-9_+/-]*)")  # haproxy@Europe/Berlin
 _WORD = re.compile(r"[\w-]+")
@@ -105,6 +107,8 @@ def _naked(text: str, personal: PersonalFields) -> Format:
         return w3c_format(text, text.removeprefix(W3C_NAME), personal)
     if text.startswith("json:"):
         fmt = named_json(text, personal)
+    elif text.startswith(CSV_NAMES):
+        fmt = csv_format(text, personal)
     elif _WORD.fullmatch(text):
         raise _unknown(text)
     else:
@@ -128,8 +132,8 @@ def _in_zone(fmt: Format, name: str) -> Format:
 
 def _unknown(text: str) -> FormatError:
     """Name the formats that there are, those nearest to what was written first."""
-    near = get_close_matches(text.lower(), [*all_names(), *BY_NAME, "json", "ltsv"], 3, 0.5)
-    others = (name for name in (*NAMED, *(one.name for one in JSON_PRESETS), "json", "ltsv") if name not in near)
+    near = get_close_matches(text.lower(), [*all_names(), *BY_NAME, *DETECTED], 3, 0.5)
+    others = (name for name in (*NAMED, *(one.name for one in JSON_PRESETS), *DETECTED) if name not in near)
     return FormatError(
         f"log format {text!r}: neither a name nor a string", f"the names are {', '.join([*near, *others])}"
     )
@@ -161,6 +165,7 @@ def preset_format(preset: Preset, personal: PersonalFields) -> Format:
         open_end=preset.open_end,
         escaped=preset.escaped,
         outer_time=preset.outer_time,
+        noise=preset.noise,
     )
 
 

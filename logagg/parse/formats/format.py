@@ -11,7 +11,7 @@ from logagg.parse.envelopes.kinds import is_json
 MOST_VALUES = 256
 LONGEST_KEY = 256  # bytes
 OR = " or "  # between the names of the formats that a source has
-ZONELESS = ("time_zoneless", "time_asctime", "date")  # times without an offset
+ZONELESS = ("time_zoneless", "time_asctime", "time_compact", "date", "date_american")  # times without an offset
 TIMES = frozenset(
     {
         "time_local",
@@ -102,6 +102,7 @@ class Format:
     needed: int = 0  # columns that a line must have
     open_end: bool = False  # values that are not known may follow
     comment: bytes = b""  # what a line begins with that is no request: it is passed over like an empty one
+    noise: tuple[bytes, ...] = ()  # what lines end with that are no requests either
     headed: bool = False  # a comment `#Fields: ...` names the columns of the lines after it
     personal: PersonalFields = NO_PERSONAL_FIELDS  # for such a header
     doubled: bool = False  # the server writes a quote within quotes twice
@@ -109,6 +110,11 @@ class Format:
     envelope: str = ""  # what is around each line (`envelopes.kinds`), the outermost first: "kubectl+timestamp"
     outer_time: bool = False  # its lines have no time: when they were written is what an envelope says
     others: tuple[Format, ...] = ()  # formats that a line may have instead, in the order in which they are tried
+
+    @property
+    def passes_over(self) -> bool:
+        """Whether lines of it may be no requests."""
+        return bool(self.comment or self.noise)
 
     @property
     def closed(self) -> bool:
@@ -134,6 +140,6 @@ class Format:
 
 def missing_of(fields: Set[str]) -> str:
     """Return what a format with these fields lacks: a time, a status or a request; empty if it has all."""
-    if "date" in fields and "clock" not in fields:
-        fields = fields - {"date"}
+    if "clock" not in fields:
+        fields = fields - {"date", "date_american"}
     return next((what for what, names in _NEEDED.items() if not names & fields), "")

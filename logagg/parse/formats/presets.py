@@ -27,11 +27,13 @@ class Preset:
     open_end: bool = False  # values that are not known may follow
     escaped: bool = True  # \xHH and \" for unprintable bytes and quotes
     doubled: bool = False  # a quote within quotes is written twice
+    noise: tuple[bytes, ...] = ()  # what lines end with that are no requests
     outer_time: bool = False  # its lines have no time: an envelope has to say when they were written
 
 
 _COMMON = '[<time_local>] "<request>" <status> <bytes>'
 _AGENT = '"<referrer>" "<agent>"'
+_PHP = (b" Accepted", b" Closing")
 _NPM = (
     '$status - $request_method $scheme $host "$request_uri" [Client $remote_addr] [Length $body_bytes_sent] '
     "[Gzip $gzip_ratio] "
@@ -97,6 +99,27 @@ PRESETS = (
         family="columns",
         aliases=("bunnycdn",),
         separator=b"|",
+    ),
+    Preset(
+        "artifactory",
+        "time_iso8601 - client user method target status - bytes milliseconds agent *",
+        "JFrog Artifactory 7, `artifactory-request.log`",
+        family="columns",
+        separator=b"|",
+    ),
+    Preset(
+        "artifactory-6",
+        "time_compact milliseconds - client user method target protocol status bytes *",
+        "JFrog Artifactory up to 6, `request.log`",
+        family="columns",
+        separator=b"|",
+    ),
+    Preset(
+        "iis-native",
+        "<client>, <user>, <date_american>, <clock>, <>, <>, <>, <milliseconds>, <>, <bytes>, <status>, <>, <method>, <path>, <query>,",
+        "IIS's own format, with commas; its times are local",
+        escaped=False,
+        open_end=True,
     ),
     Preset(
         "squid",
@@ -172,6 +195,11 @@ PRESETS = (
         aliases=("ingress",),
     ),
     Preset(
+        "nexus",
+        '<client> - <user> [<time_local>] "<request>" <status> <:digits> <bytes> <milliseconds> "<agent>" [qtp<>]',
+        "Sonatype Nexus, `request.log`",
+    ),
+    Preset(
         "vhost-combined",
         f"<host> <client> - <user> {_COMMON} {_AGENT}",
         "Apache, host first",
@@ -207,6 +235,20 @@ PRESETS = (
         "Heroku's router",
         open_end=True,
         outer_time=True,
+    ),
+    Preset(
+        "php-reason",
+        "[<time_asctime>] <client_port> [<status>]: <method> <target> - <>",
+        "PHP's built-in server (`php -S`), requests that it did not answer",
+        escaped=False,
+        noise=_PHP,
+    ),
+    Preset(
+        "php",
+        "[<time_asctime>] <client_port> [<status>]: <method> <target:bare>",
+        "PHP's built-in server (`php -S`)",
+        escaped=False,
+        noise=_PHP,
     ),
     Preset(
         "uvicorn",

@@ -182,6 +182,14 @@ JSON_KEYS: Mapping[str, str] = {
     **dict.fromkeys(("secchua",), "brands"),
     **dict.fromkeys(("secchuaplatform",), "platform"),
     **dict.fromkeys(("secchuamobile",), "mobile"),
+    # Columns of Athena's tables, and of Splunk's and Grafana's exports.
+    **dict.fromkeys(("requestip",), "client"),
+    **dict.fromkeys(("domainname", "hostheader", "bucketname"), "host"),
+    **dict.fromkeys(("uripath",), "path"),
+    **dict.fromkeys(("uriquery",), "query"),
+    **dict.fromkeys(("requestproto",), "protocol"),
+    **dict.fromkeys(("elbstatuscode", "scstatus"), "status"),
+    **dict.fromkeys(("scbytes",), "bytes"),
 }
 # Variables that nginx's geoip2 module fills have the names that its configuration gives them.
 _GEOIP2 = (
@@ -206,7 +214,8 @@ def nginx_field(variable: str) -> str:
 
 # Keys of times, written likewise.
 JSON_TIMES = (
-    "timestamp", "time", "ts", "date", "datetime", "asctime", "requesttime", "starttime", "eventtime", "logtime", "t"
+    "timestamp", "time", "ts", "date", "datetime", "asctime", "requesttime", "starttime", "eventtime", "logtime",
+    "requestdatetime", "t"
 )  # fmt: skip
 
 # The names of W3C extended logs, in lower case, and their fields; of several that give one field, the first counts.
@@ -267,11 +276,13 @@ FIELDS: Mapping[str, str] = {
     "time_iso8601": "`2026-11-20T00:00:00.000+00:00`",
     "time_zoneless": "the same without an offset, as HAProxy writes it",
     "time_asctime": "`Fri Nov 20 00:00:00 2026`",
+    "time_compact": "`20261120000000`",
     "time_epoch": "seconds since 1970",
     "time_epoch_ms": "milliseconds since 1970",
     "time_epoch_us": "microseconds since 1970",
     "time_epoch_ns": "nanoseconds since 1970",
     "date": "day of a time in two values, `2026-11-20`, `2026/11/20` or `20/Nov/2026`",
+    "date_american": "the same as `11/20/2026` or `11/20/26`, month first",
     "clock": "the rest of a time in two values, `00:00:00` or `00:00:00.000`",
     "request": "request line",
     "method": "its method",

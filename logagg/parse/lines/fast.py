@@ -31,6 +31,7 @@ Reasons = npt.NDArray[np.uint8]  # 0: accepted; otherwise the number of the reas
 _TOO_LONG, _FORMAT, _TIME, _STATUS, _SIZE = range(1, 1 + len(REASONS))
 _OF_ANOTHER_FORMAT = [REASONS.index(reason) + 1 for reason in OF_ANOTHER_FORMAT]
 
+_DAYS = ("date", "date_american")
 MOST_FOUND = 4  # formats that are found in a chunk
 SAMPLE = 200  # lines that a format is detected from
 
@@ -252,11 +253,12 @@ def _zeros(rows: int) -> tuple[Ints, Mask]:
 
 
 def _read_times(fields: Fields, rows: int, zone: str, now: float) -> tuple[Ints, Mask]:
-    name = next((name for name in (*numbers.TIMES, "date") if name in fields), "")
+    name = next((name for name in (*numbers.TIMES, *_DAYS) if name in fields), "")
     if not name:  # a header without a time, below which no line fits
         return _zeros(rows)
-    if name == "date":
-        time, valid = numbers.dated_times(*fields[name].places, *fields["clock"].places[1:], now)
+    if name in _DAYS:
+        clock = fields["clock"].places[1:]
+        time, valid = numbers.dated_times(*fields[name].places, *clock, now, name == "date_american")
     else:
         time, valid = numbers.times(*fields[name].places, name, now)
     return (zones.from_local(time, zone) if zone and name in ZONELESS else time), valid

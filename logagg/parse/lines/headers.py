@@ -18,7 +18,7 @@ def sections(lines: Slices, fmt: Format) -> Iterator[tuple[Slices, Format]]:
 
     A server writes the same header again whenever it starts; a run takes 1 ms, however few its lines are.
     """
-    inside, comments = _comments(lines, fmt) if fmt.comment else (lines, None)
+    inside, comments = _comments(lines, fmt) if fmt.passes_over else (lines, None)
     if comments is None or not comments.any():
         yield lines, fmt
         return
@@ -35,7 +35,10 @@ def sections(lines: Slices, fmt: Format) -> Iterator[tuple[Slices, Format]]:
 def _comments(lines: Slices, fmt: Format) -> tuple[Slices, Mask]:
     """Return what is inside the envelope of each line, and which lines are comments."""
     inside, enveloped = each_inside(lines, fmt.envelope)
-    return inside, enveloped & begin_with(inside, fmt.comment)
+    found = begin_with(inside, fmt.comment) if fmt.comment else np.zeros(len(inside), bool)
+    for ending in fmt.noise:
+        found |= _end_with(inside, ending)
+    return inside, enveloped & found
 
 
 def last_header(lines: Slices, fmt: Format) -> bytes:
@@ -56,13 +59,22 @@ def begin_with(lines: Slices, beginning: bytes) -> Mask:
     return found
 
 
+def _end_with(lines: Slices, ending: bytes) -> Mask:
+    """Return which lines end with some bytes."""
+    long = np.flatnonzero(lines.length >= len(ending))
+    last = Slices(lines.data, lines.end[long] - len(ending), lines.end[long])
+    found = np.zeros(len(lines), bool)
+    found[long[begin_with(last, ending)]] = True
+    return found
+
+
 def _between(lines: Slices, comments: Mask, start: int, end: int) -> Slices:
     return lines.take(start + np.flatnonzero(~comments[start:end]))
 
 
 def is_comment(line: bytes, fmt: Format) -> bool:
     """Tell whether a line is no request."""
-    return bool(fmt.comment) and line.startswith(fmt.comment)
+    return (bool(fmt.comment) and line.startswith(fmt.comment)) or line.endswith(fmt.noise)
 
 
 def after(fmt: Format, comment: bytes) -> Format:

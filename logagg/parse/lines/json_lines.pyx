@@ -20,6 +20,7 @@ from libc.string cimport memchr, memcmp
 
 from logagg.columnar.bytes cimport WORD, Ptr, find, first_of, word
 from logagg.parse.lines.json_escapes cimport unescape
+from logagg.parse.lines.json_values cimport Recent, after_number, mark_of, reuse
 
 DEEPEST = 64  # nesting depth of objects and arrays, including the line's own object
 
@@ -93,6 +94,7 @@ def split_objects(const uint8_t[::1] data, const int64_t[::1] start, const int64
     cdef int64_t[:, ::1] starts_of = starts, ends_of = ends
     cdef uint8_t[::1] fits = objects.view(np.uint8), spare = undone
     cdef uint8_t[::1] known = np.zeros((MOST_KEYS + LACKED + 1) * sizeof(Key), np.uint8)
+    cdef uint8_t[::1] recent = np.zeros(max(1, count) * sizeof(Recent), np.uint8)
     cdef Values values
     cdef Line line
     if lines and count:
@@ -106,9 +108,11 @@ def split_objects(const uint8_t[::1] data, const int64_t[::1] start, const int64
                 fits[row] = _read_object(&line, &paths, 0, 1, &values) and _is_over(&line)
                 for number in range(count):
                     if not fits[row] or values.ranks[number] == NO_PATH:
-                        starts_of[number, row] = ends_of[number, row] = start[row]
+                        starts_of[number, row] = ends_of[number, row] = 0
                     else:
                         _undo(&line, &values, number, data.shape[0], &spare[0], &written)
+                        if ends_of[number, row] <= data.shape[0]:
+                            reuse(values.first, &starts_of[number, row], &ends_of[number, row], (<Recent*> &recent[0]) + number)
     held = {name: (starts[number], ends[number]) for number, name in enumerate(fields)}
     return (np.concatenate([data, undone[:written]]) if written else np.asarray(data)), held, objects
 
@@ -144,13 +148,8 @@ cdef _fill(Node* nodes, Entry* entries, tree):
         nodes[at] = Node(first, len(following), 0)
         for text, row, rank, node in following:
             entries[first] = Entry(<Ptr> <char*> <bytes> text, len(text), row, rank, node)
-            nodes[at].marks |= _mark(entries[first].text, len(text))
+            nodes[at].marks |= mark_of(entries[first].text, len(text))
             first += 1
-
-
-cdef inline uint64_t _mark(Ptr name, Py_ssize_t length) noexcept nogil:
-    """Return a bit that few keys of a log share."""
-    return <uint64_t> 1 << ((length + 13 * name[0]) & 63) if length > 0 else 1
 
 
 cdef inline const Entry* _entry_of(const Paths* paths, int node, Ptr name, Py_ssize_t length, int* expected) noexcept nogil:
@@ -158,7 +157,7 @@ cdef inline const Entry* _entry_of(const Paths* paths, int node, Ptr name, Py_ss
     cdef const Node* here = &paths.nodes[node]
     cdef const Entry* entry
     cdef int tried, number = expected[0]
-    if not here.marks & _mark(name, length):
+    if not here.marks & mark_of(name, length):
         return NULL
     for tried in range(here.count):
         if number >= here.count:
@@ -440,6 +439,7 @@ cdef inline bint _skip_string(Line* line) noexcept nogil:
 cdef inline bint _skip_bare(Line* line, uint8_t closing) noexcept nogil:
     """Skip what stands without quotes: up to the closing bracket, or the comma before the next key or element."""
     cdef Ptr comma
+    line.at = after_number(line.at, line.stop)
     while line.at < line.stop and line.at[0] != closing:
         if c"-" <= line.at[0] <= c"9":  # most are numbers
             line.at += 1

@@ -37,9 +37,9 @@ def times(const uint8_t[::1] data, const int64_t[::1] start, const int64_t[::1] 
 
 def dated_times(
     const uint8_t[::1] data, const int64_t[::1] start, const int64_t[::1] end,
-    const int64_t[::1] clock_start, const int64_t[::1] clock_end, double now,
+    const int64_t[::1] clock_start, const int64_t[::1] clock_end, double now, bint american=False,
 ):
-    """Read times that are two values, a day and the time of that day, as `times` does."""
+    """Read times that are two values, a day and the time of that day, as `times` does; `american`: `11/27/26` and `7:55:20`."""
     cdef Py_ssize_t rows = start.shape[0], row
     cdef int64_t time, most = <int64_t> now * MICROSECONDS + AHEAD
     if clock_start.shape[0] != rows or clock_end.shape[0] != rows or end.shape[0] != rows:
@@ -51,8 +51,8 @@ def dated_times(
     with nogil:
         for row in range(rows):
             valid[row] = (
-                _day(first + start[row], first + end[row], &time)
-                and _clock_of_day(first + clock_start[row], first + clock_end[row], &time)
+                (_american_day if american else _day)(first + start[row], first + end[row], &time)
+                and (_american_clock if american else _clock_of_day)(first + clock_start[row], first + clock_end[row], &time)
                 and EARLIEST <= time <= most
             )
             if valid[row]:
@@ -61,7 +61,8 @@ def dated_times(
 
 
 TIMES = (
-    "time_local", "time_iso8601", "time_epoch", "time_epoch_ms", "time_epoch_us", "time_epoch_ns", "time_zoneless", "time_asctime", "time_any"
+    "time_local", "time_iso8601", "time_epoch", "time_epoch_ms", "time_epoch_us", "time_epoch_ns", "time_zoneless", "time_asctime",
+    "time_compact", "time_any"
 )  # fmt: skip
 
 
@@ -80,6 +81,8 @@ cdef Reader _reader_of(str field) except NULL:
         return _epoch_ns
     if field == "time_asctime":
         return _time_asctime
+    if field == "time_compact":
+        return _time_compact
     if field == "time_any":
         return _time_any
     raise ValueError(f"{field} is not a time")
@@ -269,6 +272,53 @@ cdef bint _day(Ptr value, Ptr stop, int64_t* number) noexcept nogil:
         and _digits(value + 7, stop, &year)
         and _date(year, month, day, number)
     )
+
+
+cdef bint _american_day(Ptr value, Ptr stop, int64_t* number) noexcept nogil:
+    """Read `11/27/2026`, `1/5/26` and their like, month first, as the microseconds at the day's start."""
+    cdef int64_t day, month, year
+    cdef Ptr first = find(value, stop, c"/")
+    if first == stop or first - value > 2:
+        return False
+    cdef Ptr second = find(first + 1, stop, c"/")
+    if second == stop or second - first > 3 or (stop - second != 3 and stop - second != 5):
+        return False
+    if not (_digits(value, first, &month) and _digits(first + 1, second, &day) and _digits(second + 1, stop, &year)):
+        return False
+    return _date(year + 2000 if stop - second == 3 else year, month, day, number)
+
+
+cdef bint _american_clock(Ptr value, Ptr stop, int64_t* number) noexcept nogil:
+    """Add `7:55:20` or `17:55:20` to a day."""
+    cdef int64_t hour, minute, second
+    cdef Py_ssize_t length = stop - value, digits = length - 6
+    if not (1 <= digits <= 2 and value[digits] == c":" and value[digits + 3] == c":"):
+        return False
+    if not (
+        _digits(value, value + digits, &hour) and hour <= 23
+        and _digits(value + digits + 1, value + digits + 3, &minute) and minute <= 59
+        and _digits(value + digits + 4, stop, &second) and second <= 60
+    ):
+        return False
+    number[0] += hour * HOUR + minute * MINUTE + min(second, <int64_t> 59) * MICROSECONDS
+    return True
+
+
+cdef bint _time_compact(Ptr value, Ptr stop, int64_t* number) noexcept nogil:
+    """Read `20261120000000`."""
+    cdef int64_t day, month, year, hour, minute, second
+    if stop - value != 14:
+        return False
+    if not (
+        _digits(value, value + 4, &year) and _digits(value + 4, value + 6, &month) and _digits(value + 6, value + 8, &day)
+        and _date(year, month, day, number)
+        and _digits(value + 8, value + 10, &hour) and hour <= 23
+        and _digits(value + 10, value + 12, &minute) and minute <= 59
+        and _digits(value + 12, stop, &second) and second <= 60
+    ):
+        return False
+    number[0] += hour * HOUR + minute * MINUTE + min(second, <int64_t> 59) * MICROSECONDS
+    return True
 
 
 cdef bint _clock_of_day(Ptr value, Ptr stop, int64_t* number) noexcept nogil:

@@ -19,7 +19,7 @@ from logagg.parse.lines.headers import is_comment, under
 from logagg.parse.lines.reference_columns import split_columns
 from logagg.parse.lines.reference_durations import seconds, upstream_seconds
 from logagg.parse.lines.reference_text import tidy
-from logagg.parse.lines.reference_times import DIGITS, EPOCH, TIME_READERS, dated_time, digits
+from logagg.parse.lines.reference_times import DIGITS, EPOCH, TIME_READERS, american_time, dated_time, digits
 from logagg.parse.schemas import BATCH_SCHEMA, MOST_BYTES, OF_ANOTHER_FORMAT, TEXTS
 from logagg.records import SAMPLE_BYTES, SAMPLES, Batch, Chunk, Reject, Rejects
 
@@ -32,6 +32,7 @@ HEX = frozenset(b"0123456789abcdefABCDEF")
 METHOD_FIRST = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ")
 METHOD_REST = METHOD_FIRST | frozenset(b"_-")
 
+_DAYS = {"date": dated_time, "date_american": american_time}
 Record = dict[str, object]
 Raw = dict[str, bytes]
 
@@ -66,7 +67,7 @@ def _sections(chunk: Chunk, fmt: Format) -> Iterator[tuple[list[RawLine], Format
     """Yield runs of lines of one format each, without the comments between them."""
     lines = list[RawLine]()
     for line in _lines(chunk):
-        inside = inside_of(line.text, fmt.envelope) if fmt.comment else None
+        inside = inside_of(line.text, fmt.envelope) if fmt.passes_over else None
         if inside is None or not is_comment(inside, fmt):
             lines.append(line)
         elif fmt.headed and inside.startswith(HEADER):
@@ -250,10 +251,10 @@ def _record(raw: Raw, fmt: Format, now: float) -> Record:
 
 
 def _time(raw: Raw, now: float, zone: str = "") -> datetime:
-    for field in (*TIME_READERS, "date"):
+    for field in (*TIME_READERS, *_DAYS):
         if field in raw:
             try:
-                time = TIME_READERS[field](raw[field]) if field != "date" else dated_time(raw[field], raw["clock"])
+                time = _DAYS[field](raw[field], raw["clock"]) if field in _DAYS else TIME_READERS[field](raw[field])
             except (ValueError, OverflowError):
                 raise Rejected("time") from None
             if not EARLIEST <= time <= EPOCH + timedelta(seconds=int(now)) + AHEAD:

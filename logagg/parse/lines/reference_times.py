@@ -16,6 +16,8 @@ _LOCAL = re.compile(rb"(?P<day>..)/(?P<month>...)/(?P<year>....)[: ]" + _WITHIN_
 _ISO8601 = re.compile(rb"(?P<year>....)(?P<mark>[-/])(?P<month>..)(?P=mark)(?P<day>..)[T \t]" + _WITHIN_DAY, re.DOTALL)
 _HTTP = re.compile(rb"..., (?P<day>..) (?P<month>...) (?P<year>....) " + _WITHIN_DAY, re.DOTALL)
 _ASCTIME = re.compile(rb"... (?P<month>...) (?P<day>..) (?P<clock>..:..:..) (?P<year>....)", re.DOTALL)
+_AMERICAN = re.compile(rb"(?P<month>[0-9]{1,2})/(?P<day>[0-9]{1,2})/(?P<year>[0-9]{2}|[0-9]{4})")
+_AMERICAN_CLOCK = re.compile(rb"[0-9]{1,2}:[0-9]{2}:[0-9]{2}")
 _OFFSET = re.compile(rb"(?P<sign>[+-])(?P<hours>[0-9]{2})(?::?(?P<minutes>[0-9]{2}))?")
 
 
@@ -68,6 +70,23 @@ def dated_time(day: bytes, clock: bytes) -> datetime:
     return _dated(_ISO8601, day + b" " + clock)
 
 
+def american_time(day: bytes, clock: bytes) -> datetime:
+    """`11/27/2026` or `1/5/26`, month first, and `7:55:20`, which are two values"""
+    date, found = _AMERICAN.fullmatch(day), _AMERICAN_CLOCK.fullmatch(clock)
+    if not date or not found:
+        raise ValueError(day)
+    year = int(date["year"]) + (2000 if len(date["year"]) == 2 else 0)
+    return _moment((year, int(date["month"]), int(date["day"])), clock.rjust(8, b"0"), b"")
+
+
+def _time_compact(value: bytes) -> datetime:
+    """`20261120000000`"""
+    if not re.fullmatch(rb"[0-9]{14}", value):
+        raise ValueError(value)
+    clock = b":".join((value[8:10], value[10:12], value[12:14]))
+    return _moment((int(value[:4]), int(value[4:6]), int(value[6:8])), clock, b"")
+
+
 def _dated(form: re.Pattern[bytes], value: bytes) -> datetime:
     found = form.fullmatch(value)
     if not found:
@@ -114,6 +133,7 @@ TIME_READERS: dict[str, Callable[[bytes], datetime]] = {
     "time_iso8601": _time_iso8601,
     "time_zoneless": _time_local,
     "time_asctime": _time_asctime,
+    "time_compact": _time_compact,
     "time_epoch": _epoch(1, 17),
     "time_epoch_ms": _epoch(1_000, 17),
     "time_epoch_us": _epoch(1_000_000, 17),

@@ -339,24 +339,21 @@ def test_apprise_is_an_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     assert str(failure(to)) == "apprise is not installed: pip install 'logagg[notify]'"
 
 
-def test_apprise(monkeypatch: pytest.MonkeyPatch) -> None:
-    calls: list[dict[str, str]] = []
-
-    class Apprise:
-        def add(self, url: str) -> bool:
-            return url.startswith("slack://")
-
-        def notify(self, **what: str) -> bool:
-            calls.append(what)
-            return len(calls) == 1
-
-    module = type(sys)("apprise")
-    module.Apprise = Apprise  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "apprise", module)
-    to = NotifyConfig("ops", "apprise", url="slack://secret")
+def test_apprise(web: Web) -> None:
+    to = NotifyConfig("ops", "apprise", url=web.url.replace("http:", "json:") + "/in?+X-Team=ops")
     deliver(to, SENT, PAGE)
-    assert calls == [
-        {"title": "[FIRING] errors: a: 5%", "body": f"FIRING since 2026-03-01T21:20:00Z: a: 5%\n\n{PAGE}\n"}
-    ]
+    [(path, headers, body)] = web.got
+    assert (path, headers["X-Team"]) == ("/in", "ops")
+    assert body["title"] == "[FIRING] errors: a: 5%"
+    assert body["message"] == f"FIRING since 2026-03-01T21:20:00Z: a: 5%\n\n{PAGE}"
+    web.answers = [500]
     assert str(failure(to)) == "apprise could not deliver it"
     assert str(failure(replace(to, url="odd://secret"))) == "apprise does not know this kind of address"
+
+
+def test_apprise_leaves_what_a_log_has_as_it_is(web: Web) -> None:
+    """Texts come from logs: no service may take them for HTML or Markdown of ours."""
+    to = NotifyConfig("ops", "apprise", url=web.url.replace("http:", "json:"))
+    odd = replace(SENT.alerts[0], message="<b>*bold*</b> &amp; {{x}} \\n")
+    deliver(to, replace(SENT, alerts=[odd]), "")
+    assert web.got[0][2]["message"] == "FIRING since 2026-03-01T21:20:00Z: <b>*bold*</b> &amp; {{x}} \\n"

@@ -48,7 +48,7 @@ def test_requests(tmp_path: Path) -> None:
 
 
 def test_what_is_no_entry_has_no_channel_in_the_view(tmp_path: Path) -> None:
-    entries = [
+    entries: list[dict[str, str | None]] = [
         {"path": "/a", "channel": "Direct", "referrer_source": "", "medium": ""},
         {"path": "/b", "channel": None, "referrer_source": None, "medium": None},
     ]
@@ -57,8 +57,9 @@ def test_what_is_no_entry_has_no_channel_in_the_view(tmp_path: Path) -> None:
     assert rows["channel"].to_pylist() == ["Direct", ""]  # a file has no null there
     [merged] = Merge(Requests(), 100).tables(tmp_path, [new], lambda rows: None)
     assert events(merged).select(["path", *requests.ENTRY]).to_pylist() == entries
+    nulls = [{"path": one["path"], **dict.fromkeys(requests.ENTRY)} for one in entries]
     with duckdb.connect() as connection:
-        for parts, expected in (([new], entries), ([old], [one | dict.fromkeys(requests.ENTRY) for one in entries])):
+        for parts, expected in (([new], entries), ([old], nulls)):
             connection.execute(view(requests.NAME, requests.SCHEMA, parts, str(tmp_path)))
             found = connection.sql(f"SELECT path, {', '.join(requests.ENTRY)} FROM requests ORDER BY path").fetchall()
             assert found == [tuple(one.values()) for one in expected]

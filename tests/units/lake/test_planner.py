@@ -42,6 +42,17 @@ def test_two_parts_of_a_size_suffice_for_an_hour_that_is_over() -> None:
     assert set(task.parts) == {small, other}
 
 
+def test_an_hour_of_which_rows_still_arrive_is_not_over() -> None:
+    hours = [NOON - timedelta(hours=back) for back in (3, 2, 1)]
+    pairs = [part(HOUR, at, number=10 * hour + number) for hour, at in enumerate(hours) for number in (1, 2)]
+    arriving = replace(part(FLUSH, hours[0]), max_ts=hours[1])
+    [task] = due(*pairs, arriving, part(HOUR, NOON))
+    assert set(task.parts) == set(pairs[4:])
+    crowd = [part(HOUR, hours[0], number=100 + number) for number in range(CROWD - 2)]
+    merged = [set(task.parts) for task in due(*pairs, *crowd, arriving, part(HOUR, NOON))]
+    assert {*crowd, *pairs[:2]} in merged
+
+
 def at(*parts: int) -> datetime:
     return datetime(2026, *parts, tzinfo=UTC)  # type: ignore[arg-type, misc]
 

@@ -6,13 +6,18 @@ from pathlib import Path
 
 import pytest
 
+from logagg.alert.states import Instance
+from logagg.alert.store import AlertRecord, AlertStore
+from logagg.clock import ManualClock
 from logagg.explore import figures
 from logagg.explore.panels import panel_by
+from logagg.explore.snapshots import AnswerLimits
 from logagg.explore.windows import Window
 from logagg.query.shorten import width as width_of
+from logagg.top.source import Source
 from logagg.top.spans import cells
 from tests.units.explore.conftest import HOSTILE
-from tests.units.top.conftest import Opened, golden
+from tests.units.top.conftest import NOW, Opened, golden
 
 SIZES = [(80, 24), (200, 60), (300, 80), (120, 40), (40, 24), (20, 10), (20, 4)]
 WITHIN = "ts >= '2026-03-03 00:00Z' AND ts < '2026-03-05 00:00Z'"
@@ -119,3 +124,47 @@ def test_where_there_is_nothing_it_says_so_and_leads_to_some(opened: Opened) -> 
     shown.press("enter")
     totals = shown.state.answer("totals")
     assert totals is not None and totals["now"]["hits"] > 0 and "Pages" in shown.text
+
+
+ALERTS = [
+    {
+        "alert": "errors", "state": "firing", "labels": {"site": "a\x1b[2J"}, "since": NOW, "value": 0.5,
+        "message": "50% of requests fail \x1b]0;x\x07", "note": "silenced", "fingerprint": "1",
+    },
+    {
+        "alert": "slow", "state": "ok", "labels": {}, "since": NOW, "value": None, "message": "", "note": "",
+        "fingerprint": "",
+    },
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("width", [40, 80, 200])
+def test_what_fires_is_in_the_head_and_listed(opened: Opened, width: int) -> None:
+    shown = opened(width, 24)
+    assert "firing" not in shown.text
+    shown.state.alerts = ALERTS
+    head = shown.settle()[0]
+    assert "▲ 1 firing" in head and head.startswith("demo")
+    lines = shown.click("▲ 1 firing")
+    assert shown.state.dialog and shown.state.dialog.title == "Alerts"
+    text = " ".join(line.strip(" │") for line in lines)
+    assert "firing, silenced: errors (site=a" in text and "50% of requests fail" in text and "ok: slow" in text
+    assert "\x1b" not in text and "\x07" not in text
+    shown.press("escape")
+    shown.state.alerts = ()
+    shown.press("A")
+    assert "No alert has been evaluated" in shown.text
+
+
+def test_what_fires_is_read_from_the_lake(tmp_path: Path) -> None:
+    source = Source(tmp_path, ManualClock(NOW.timestamp()), AnswerLimits())
+    assert source.alerts() == []
+    at = int(NOW.timestamp())
+    store = AlertStore(tmp_path)
+    with store.locked() as state:
+        instance = Instance({"site": "a"}, "firing", at, at, message="half of them fail", value=0.5)
+        state.alerts["errors"] = AlertRecord(at, has_data=True, instances={"1": instance})
+        state.until = at
+    store.commit()
+    [found] = source.alerts()
+    assert (found["alert"], found["state"], found["message"]) == ("errors", "firing", "half of them fail")

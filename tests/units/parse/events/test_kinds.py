@@ -50,9 +50,12 @@ def test_an_entry_is_of_a_kind_that_begins_something_and_not_from_its_own_site()
     begin = np.array([0, 1, 1], np.uint8)
     own, names = np.array([10, 11], np.int32), np.array([11, 10, -1], np.int32)
     assert kinds.entries(of, begin, own, sites, names, referrers).tolist() == [0, -1, 1, -1, 2]
-    for wrong in ({"kinds": of + np.int32(1)}, {"referrers": referrers + np.int32(1)}, {"sites": sites - np.int32(1)}):
-        columns = {"kinds": of, "begin": begin, "own": own, "sites": sites, "names": names, "referrers": referrers}
+    for wrong in (
+        (of + np.int32(1), sites, referrers),
+        (of, sites - np.int32(1), referrers),
+        (of, sites, referrers + np.int32(1)),
+    ):
         with pytest.raises(IndexError):
-            kinds.entries(**columns | wrong)
+            kinds.entries(wrong[0], begin, own, wrong[1], names, wrong[2])
     with pytest.raises(ValueError, match="all rows"):
         kinds.entries(of, begin, own, sites[:2], names, referrers)

@@ -14,6 +14,7 @@ from tests.conftest import ROOT
 BY_OTHERS = {
     "combined-time": "nginx-timed",
     "vhost-common": "cases",
+    "php-reason": "php",
 }  # fixtures of formats that have none of their name
 STATUSLESS = {"w3c", "ssl-request"}  # the first one's columns are in the log
 

@@ -1,0 +1,85 @@
+"""Detects CSV by its header, whose names tell the fields as the keys of JSON do, and the values prove them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+
+from logagg.parse.formats.csv_header import SEPARATORS, cells, csv_name, names_of, separator_of
+from logagg.parse.formats.format import UNITS, UPSTREAM_PARTS, PersonalFields
+from logagg.parse.json_detect import Values, chosen, product_of
+from logagg.parse.lines.reference_times import dated_time
+
+_LEAST = 3  # columns
+_SAMPLE = 200  # lines
+_HEADERS = 3  # lines that are tried as a header
+_LONGEST = 1 << 14  # bytes of a line that is looked at
+_DAYS, _CLOCKS = ("date", "date-local", "date_local", "day"), ("time", "time-local", "time_local", "clock")
+# The times of Athena's tables of load balancers.
+_PARTS = dict(
+    zip(("request_processing_time", "target_processing_time", "response_processing_time"), UPSTREAM_PARTS, strict=True)
+)
+_NO_HOST_BESIDE = {"sourcetype", "host_header", "x_host_header"}  # Splunk's machine, CloudFront's distribution
+_MOMENT = "datetime"  # the name of a day and a clock together, which may not be that of a column
+
+
+def csv_formats(lines: Sequence[bytes], now: float, personal: PersonalFields) -> Iterator[str]:
+    """Yield the names of the formats that lines have below their headers."""
+    headers = dict.fromkeys(line for line in lines if len(line) <= _LONGEST and _may_be_header(line))
+    for header in list(headers)[:_HEADERS]:
+        if name := _below(header.decode("utf-8", "replace").rstrip("\r"), lines, now, personal):
+            yield name
+
+
+def _may_be_header(line: bytes) -> bool:
+    return max(line.count(one.encode()) for one in SEPARATORS) + 1 >= _LEAST and bool(names_of(line))
+
+
+def _below(header: str, lines: Sequence[bytes], now: float, personal: PersonalFields) -> str:
+    """Return the name of the format of most lines; empty if they lack what a request needs."""
+    separator = separator_of(header)
+    names = next(cells([header], separator))
+    texts = [line.decode("utf-8", "replace").rstrip("\r") for line in lines if len(line) <= _LONGEST]
+    rows = [
+        row for row in cells([text for text in texts if text != header][:_SAMPLE], separator) if len(row) == len(names)
+    ]
+    values = {
+        name: [row[number].encode() for row in rows if row[number] not in ("", "-")]
+        for number, name in reversed(list(enumerate(names)))  # of equal names, the first counts
+    }
+    fields = _fields({name: values[name] for name in dict.fromkeys(names)}, now, personal)
+    return csv_name([fields.pop(name, "") for name in names], header) if fields else ""
+
+
+def _fields(values: Values, now: float, personal: PersonalFields) -> dict[str, str]:
+    """Return the field of each column that has one."""
+    values = {name: found for name, found in values.items() if name.lower() not in _worthless(values)}
+    fields = product_of(values, personal) or chosen(values, now, personal) or _in_two(values, now, personal)
+    if fields and values.keys() >= _PARTS.keys():
+        return {**{name: field for name, field in fields.items() if field not in UNITS}, **_PARTS}
+    return fields
+
+
+def _worthless(names: Collection[str]) -> Collection[str]:
+    """Return the columns whose names promise more than they hold: a machine, a distribution of CloudFront."""
+    lower = {name.lower() for name in names}
+    return {"host", "cs_host"} if lower & _NO_HOST_BESIDE else ()
+
+
+def _in_two(values: Values, now: float, personal: PersonalFields) -> dict[str, str]:
+    """Return the field of each column where the time is in two."""
+    day, clock = (next((name for name in values if name.lower() in known), "") for known in (_DAYS, _CLOCKS))
+    if not (day and clock and _are_moments(values, day, clock)):
+        return {}
+    moments = [one + b" " + other for one, other in zip(values[day], values[clock], strict=True)]
+    rest = {name: found for name, found in values.items() if name not in (day, clock)}
+    fields = chosen({**rest, _MOMENT: moments}, now, personal)
+    if fields.get(_MOMENT) != "time_any":
+        return {}
+    return {**{name: field for name, field in fields.items() if name != _MOMENT}, day: "date", clock: "clock"}
+
+
+def _are_moments(values: Mapping[str, Sequence[bytes]], day: str, clock: str) -> bool:
+    try:
+        return bool([dated_time(*pair) for pair in zip(values[day], values[clock], strict=True)])
+    except (ValueError, OverflowError):
+        return False

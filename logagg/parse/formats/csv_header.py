@@ -1,0 +1,92 @@
+"""CSV: lines of values with a separator between them, below a header that names the columns.
+
+The name of such a format has the field of each column, `-` for an unused one, and the header: `csv:time_any,client,-,status:"time","ip","id","status"`.
+The header has the separator, and lines that begin with it are no requests: exports that were joined have it several times. Without a header,
+the values of `csv:` have commas between them, and those of `tsv:` tabs.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+
+from logagg.errors import FormatError
+from logagg.parse.formats.format import MOST_VALUES, Column, Format, PersonalFields
+from logagg.parse.formats.templates import prefer
+from logagg.parse.formats.variables import FIELDS
+
+CSV_NAMES = ("csv:", "tsv:")
+SEPARATORS = ("\t", ";", "|", ",")
+UNUSED = "-"
+VALUE = "value"
+_LONGEST = 1 << 14  # bytes of a header
+_NAME = re.compile(r"[A-Za-z_@][\w@ .:()/-]{0,63}\Z")
+# Columns of exports that hold whole lines, the preferred one first.
+_MESSAGES = ("_raw", "@message", "line", "message", "log", "msg", "body", "textpayload")
+
+
+def csv_format(name: str, personal: PersonalFields) -> Format:
+    """Compile the name of a CSV format."""
+    family, _, rest = name.partition(":")
+    spec, _, header = rest.partition(":")
+    fields = [one.strip() for one in spec.split(",")]
+    unknown = next((one for one in fields if one not in (*FIELDS, UNUSED)), None)
+    if unknown is not None:
+        raise FormatError(
+            f"log format {name!r}: there is no field {unknown!r}", "write - for a column that is not used"
+        )
+    if len(fields) > MOST_VALUES:
+        raise FormatError(f"log format {name[:60]!r}...: it has more than {MOST_VALUES} columns")
+    used = prefer([one if one != UNUSED and personal.wants(one) else "" for one in fields])
+    separator = separator_of(header) if header else "\t" if family == "tsv" else ","
+    return Format(
+        name,
+        columns=tuple(map(Column, used)),
+        separator=separator.encode(),
+        needed=len(fields),
+        comment=header.encode("utf-8", "surrogateescape"),
+        escaped=False,
+        doubled=True,
+        encoded=frozenset({"agent"}),  # CloudFront's are; one that has a blank is taken as it is
+    )
+
+
+def csv_name(fields: Sequence[str], header: str) -> str:
+    """Return the name of the format of lines below a header."""
+    return f"csv:{','.join(one or UNUSED for one in fields)}:{header}"
+
+
+def separator_of(header: str) -> str:
+    """Return the separator of a header: the one that it has most of."""
+    return max(SEPARATORS, key=header.count)
+
+
+def cells(lines: Sequence[str], separator: str) -> Iterator[list[str]]:
+    """Yield the values of each line; none for one that is no line of CSV."""
+    for line in lines:
+        with suppress(csv.Error, StopIteration):
+            yield next(csv.reader([line], delimiter=separator))
+
+
+def csv_value(number: int) -> Format:
+    """Return what reads one value of a line of CSV, whatever the others are."""
+    columns = (*[Column("")] * (number - 1), Column(VALUE))
+    return Format("", columns=columns, separator=b",", needed=number, open_end=True, escaped=False, doubled=True)
+
+
+def names_of(line: bytes) -> list[str]:
+    """Return the names of the columns in a header; nothing for another line."""
+    text = line.decode("utf-8", "replace").rstrip("\r") if len(line) <= _LONGEST else ""
+    names = next(cells([text], separator_of(text)), [])
+    return names if len(names) > 1 and all(_NAME.match(name) for name in names) else []
+
+
+def message_column(lines: Iterable[bytes]) -> int:
+    """Return the number of the column that a header names as that of a whole line; 0 if there is no such header."""
+    for line in lines:
+        names = [name.lower() for name in names_of(line)]
+        if found := next((name for name in _MESSAGES if name in names), ""):
+            return names.index(found) + 1
+    return 0
