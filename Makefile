@@ -22,7 +22,7 @@ PAGE_PACKAGES = if command -v npm >/dev/null; then cd web && { [ -e node_modules
 DEMO := build/demo-lake
 DEMO_LOGAGG := LOGAGG_LAKE=$(DEMO) $(BIN)/logagg
 
-.PHONY: help setup demo notebook tail test unit soak sanitize check format page picture golden bench bench-stages bench-formats bench-follow bench-lake bench-serve bench-commits bench-scale fuzz wheels deb clean
+.PHONY: help setup demo notebook tail test unit soak sanitize check format page picture golden bench bench-stages bench-formats bench-follow bench-lake bench-serve bench-commits bench-scale bench-journeys fuzz wheels deb clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,6 +35,7 @@ demo: $(VENV)/.ready ## read the demo logs into build/demo-lake and query it
 	$(DEMO_LOGAGG) tail --once --config fixtures/demo/logagg.toml fixtures/demo
 	$(DEMO_LOGAGG) report overview
 	$(DEMO_LOGAGG) report ads
+	$(DEMO_LOGAGG) report attribution --limit 5
 	$(DEMO_LOGAGG) sql "SELECT path, sum(views) AS views, uniques(visitors) AS visitors FROM pages WHERE NOT is_bot GROUP BY path ORDER BY views DESC LIMIT 5"
 	$(DEMO_LOGAGG) sql "SELECT path, sum(hits) AS hits FROM errors WHERE status = 500 GROUP BY path ORDER BY hits DESC, path LIMIT 2"
 	$(DEMO_LOGAGG) sql "SELECT ts, browser, bytes, seconds FROM requests WHERE status = 500 AND path = '/articles/tea.html' ORDER BY ts"
@@ -119,6 +120,9 @@ bench-commits: $(VENV)/.ready ## commits a second by many writers of one lake; D
 bench-scale: $(VENV)/.ready ## many simulated tailers through a real gearmand; TAILERS= SHARDS= JOBS= (a second), DOCS=1: into docs/cluster.md
 	@scripts/system-packages gearmand=gearman-job-server
 	$(BIN)/python -m bench.scale $(if $(TAILERS),--tailers $(TAILERS)) $(if $(SHARDS),--shards $(SHARDS)) $(if $(JOBS),--jobs $(JOBS)) $(BENCH_WRITES)
+
+bench-journeys: $(VENV)/.ready ## a month of visitors whose journeys are known: every figure of logagg beside the truth; EVENTS= (1000000)
+	$(BIN)/python -m bench.journeys $(if $(EVENTS),--events $(EVENTS))
 
 fuzz: $(VENV)/.ready-dev ## coverage-guided fuzzing of both parsers and the rollups, for SECONDS= seconds (300)
 	@$(INSTALL) '.[fuzz]'

@@ -114,6 +114,14 @@ class EncodedText:
         return EncodedText(masked(self.codes, self.codes >= 0, len(self.values)), values)
 
 
+def without_empty(texts: EncodedText) -> EncodedText | None:
+    """Return text with null for empty rows; None if all are empty."""
+    empty = texts.equal("")
+    if empty.all():
+        return None
+    return EncodedText(masked(texts.codes, ~empty, -1), texts.values, texts.unique, nulls=True)
+
+
 def shorten(values: pa.Array, limit: int) -> pa.Array:
     """Cut text to its first `limit` characters."""
     if Column.of(values).lengths.max(initial=0) <= limit:

@@ -12,7 +12,7 @@ from logagg.cli import Shared, shared_options, tz_option
 from logagg.commands.output import Output, output_options, refuse_in_lake
 from logagg.commands.window import counted_options, window_options
 from logagg.errors import CHECK, LakeError
-from logagg.query.names import REPORTS
+from logagg.query.names import MODELS, REPORTS
 
 if TYPE_CHECKING:
     from logagg.query.render import Rows
@@ -27,6 +27,11 @@ T = TypeVar("T")
 @window_options
 @click.option("--limit", type=click.IntRange(0, (1 << 63) - 1), help="The most rows to show, 20 if not given; 0: all.")
 @counted_options
+@click.option(
+    "--model",
+    type=click.Choice(MODELS),
+    help="With attribution: how the touches before a conversion share it; last_non_direct if not given.",
+)
 @click.option(
     "--html",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -49,13 +54,14 @@ def report(
     limit: int | None,
     site: str | None,
     bots: Bots,
+    model: str | None,
     html: Path | None,
     compare: str | None,
     tz: str | None,
     output: Output,
     shared: Shared,
 ) -> None:
-    """Show a report: overview, pages, ads, referrers, channels, visits, entries, exits, funnel, agents, robots, countries, networks, errors, latency, sources.
+    """Show a report: overview, pages, ads, referrers, channels, visits, entries, exits, funnel, agents, robots, countries, networks, errors, latency, attribution, sources.
 
     Robots are included, so that the sums are those of the log; the column bots is their share of the hits, views or
     impressions, and --bots exclude leaves them out.
@@ -73,7 +79,7 @@ def report(
         raise click.UsageError(f"Got unexpected extra argument ({steps[0]})")
     now, zone = SystemClock().now(), shared.zone(tz, people=output.is_for_people)
     if html is not None:
-        if name is not None or output != Output("table"):
+        if name is not None or model is not None or output != Output("table"):
             raise click.UsageError("--html is the whole page: leave NAME and the options of other formats out")
         asked = {
             "since": since,
@@ -87,7 +93,16 @@ def report(
     if compare is not None:
         raise click.UsageError("--compare is for --html")
     wanted = ReportRequest.of(
-        name or "overview", now, since=since, until=until, limit=limit, site=site, bots=bots, steps=steps, zone=zone
+        name or "overview",
+        now,
+        since=since,
+        until=until,
+        limit=limit,
+        site=site,
+        bots=bots,
+        steps=steps,
+        model=model,
+        zone=zone,
     )
     _write_report(wanted, output, shared, zone.key)
 

@@ -23,6 +23,19 @@ PARAMETERS: Mapping[str, tuple[str, ...]] = {
     "placement": ("placement",),
     "id": ("id",),
 }
+# What conversions have besides.
+ORDER: Mapping[str, tuple[str, ...]] = {
+    "order_id": ("order", "order_id", "transaction_id"),
+    "value": ("value",),
+    "currency": ("currency",),
+}
+NAMES = (*PARAMETERS, "click_id", *ORDER)  # all that a rule may take from a query string
+
+
+def parameters_of(kind: str) -> Mapping[str, tuple[str, ...]]:
+    """Return what rules of a kind take if they do not say it, but for the ids of clicks, which a setting names."""
+    return {**PARAMETERS, **ORDER} if kind == "conversion" else PARAMETERS if kind in TRACKING else {}
+
 
 NOWHERE = Location(FILE, {})
 
@@ -55,7 +68,7 @@ class RollupConfig:
 
 
 def _tracking(kind: str, *paths: str) -> RuleConfig:
-    return RuleConfig(kind, path=paths, status=TRACKING_STATUSES, methods=METHODS, parameters=PARAMETERS)
+    return RuleConfig(kind, path=paths, status=TRACKING_STATUSES, methods=METHODS, parameters=parameters_of(kind))
 
 
 DEFAULT_RULES = (
@@ -111,13 +124,13 @@ def read_rule(place: Location, table: Mapping[str, Any]) -> RuleConfig:
     elif values["kind"] == "pageview":
         values = {"status": PAGE_STATUSES} | values
     given = _parameters(place, table.get("parameters", {}))
-    return RuleConfig(**values, parameters={**PARAMETERS, **given} if is_tracking else given)
+    return RuleConfig(**values, parameters={**parameters_of(values["kind"]), **given})
 
 
 def _parameters(place: Location, table: object) -> dict[str, tuple[str, ...]]:
     if not isinstance(table, dict):
         raise place.error("parameters", "is a section", 'write [rule.parameters] and below it ad = ["ad"]')
-    refuse_unknown(place, table, PARAMETERS, "parameters.")
+    refuse_unknown(place, table, NAMES, "parameters.")
     return {name: converted(place, f"parameters.{name}", texts, keys) for name, keys in table.items()}
 
 

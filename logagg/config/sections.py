@@ -37,6 +37,7 @@ from logagg.config.types import (
     SIZE,
     TEXT,
     TEXT_LIST,
+    WORDS,
     ZONE,
     SettingType,
     one_of,
@@ -166,6 +167,23 @@ class Requests:
     query: bool = setting(False, FLAG, "keep query strings too, which may have personal data in them")
 
 
+JOIN_IDS = "click_id gclid gbraid wbraid dclid msclkid fbclid ttclid twclid li_fat_id".split()
+
+
+@dataclass(frozen=True, slots=True)
+class Attribution:
+    """Which touches brought a conversion: paths of impressions, clicks and landings, joined by ids and by visitors."""
+
+    enabled: bool = setting(True, FLAG, "keep touches and paths, and the views attribution and unmatched")
+    ids: tuple[str, ...] = setting(
+        JOIN_IDS, WORDS, "keys of query strings with the id of a click, which landings and conversions repeat"
+    )
+    click: float = setting("30d", INTERVAL, "how long after a click or a landing a conversion may be")
+    view: float = setting("1d", INTERVAL, "how long after an impression a conversion, or a click, may be")
+    keep: float | None = setting("400d", RETENTION, "how long the paths of conversions stay")
+    max_size: int = setting("256MB", SIZE, "bytes that touches take at most, and paths; the oldest go first")
+
+
 @dataclass(frozen=True, slots=True)
 class Visits:
     """Visits of pages, and what a visitor did in each."""
@@ -224,6 +242,7 @@ class Config:
     retention: Retention = Retention()
     requests: Requests = Requests()
     visits: Visits = Visits()
+    attribution: Attribution = Attribution()
     assets: Assets = Assets()
     alerts: Alerts = Alerts()
     rules: tuple[RuleConfig, ...] = DEFAULT_RULES

@@ -300,9 +300,19 @@ def _derived_views(state: State) -> Iterator[str]:
                 yield view(materialized(table) if table in mark.live else table, state.rollups[table], (), "")
             for table, live in mark.live.items():
                 sql = live.replace(derived.REQUESTS, identifier(since_watermark(name)))
+                if table not in state.rollups:
+                    yield _without_table(table, sql)
+                    continue
                 columns = ", ".join(identifier(one) for one in state.rollups[table].names)
                 whole = f"FROM {identifier(materialized(table))} UNION ALL SELECT {columns} FROM ({sql})"
                 yield f"CREATE OR REPLACE VIEW {identifier(table)} AS {whole}"
+
+
+def _without_table(name: str, sql: str) -> str:
+    """Return the statement that makes a view over derived tables, or a macro, whose name has parameters."""
+    if "(" in name:
+        return f"CREATE OR REPLACE MACRO {name} AS TABLE {sql}"
+    return f"CREATE OR REPLACE VIEW {identifier(name)} AS {sql}"
 
 
 def materialized(table: str) -> str:

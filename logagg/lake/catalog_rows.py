@@ -17,6 +17,7 @@ from logagg.lake.uncounted import Range
 from logagg.lake.watermarks import Watermark
 from logagg.lake_format import DERIVATIONS, EVICTED, LOST, UNCOUNTED, VERSION
 from logagg.records import Fingerprint, KnownSource, Progress, Reject, Source
+from logagg.rollup.definitions import PATH
 
 _FIRST, _LAST = (datetime(year, 1, 1, tzinfo=UTC).timestamp() for year in (1900, 9000))
 _TIME = pa.timestamp("us", "UTC")
@@ -25,6 +26,7 @@ SQL_TYPES = {pa.string(): "VARCHAR", pa.int64(): "BIGINT", pa.int16(): "SMALLINT
     _TIME: "TIMESTAMPTZ",
     pa.list_(pa.uint64()): "UBIGINT[]",
     pa.uint64(): "UBIGINT",
+    PATH: f"STRUCT(ts TIMESTAMPTZ, {', '.join(f'{one.name} VARCHAR' for one in list(PATH.value_type)[1:])})[]",
 }
 
 

@@ -123,5 +123,10 @@ EVENT_SCHEMA = pa.schema(
         pa.field("channel", TEXT),  # such as Organic Search
         pa.field("referrer_source", TEXT),  # such as Google; empty for Direct
         pa.field("medium", TEXT),  # such as cpc; empty where nothing says it
+        # What attribution joins and adds up (`logagg.rollup.attribution`). Null where the query string does not say it.
+        pa.field("click_id", TEXT),  # of the click that led here
+        pa.field("order_id", TEXT),  # of a conversion, as are the next two
+        pa.field("value_micros", pa.int64()),  # millionths of its currency
+        pa.field("currency", TEXT),
     ]
 )

@@ -10,8 +10,8 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from logagg.parse.combined.response import KNOWN_STATUS, PRODUCT, URL, size_behind
 from logagg.parse.combined.columns import Column, places
+from logagg.parse.combined.response import KNOWN_STATUS, PRODUCT, URL, size_behind
 from logagg.parse.combined.tokens import Token
 from logagg.parse.lines.reference import reads_as_time
 

@@ -3,20 +3,7 @@
 from __future__ import annotations
 
 REPORTS = (
-    *(
-        "overview",
-        "pages",
-        "ads",
-        "referrers",
-        "channels",
-        "visits",
-        "entries",
-        "exits",
-        "funnel",
-        "agents",
-        "robots",
-        "countries",
-        "networks",
-    ),
-    *("errors", "latency", "sources"),
+    *("overview", "pages", "ads", "referrers", "channels", "visits", "entries", "exits", "funnel", "agents", "robots"),
+    *("countries", "networks", "errors", "latency", "attribution", "sources"),
 )
+MODELS = ("last_non_direct", "last", "first", "linear", "position", "time_decay")  # of report attribution

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 import duckdb
 
 from logagg.errors import LogaggError, NotFound
-from logagg.query.names import REPORTS
+from logagg.query.names import MODELS, REPORTS
 from logagg.query.times import When, moment
 
 BOTS = ("include", "exclude", "only")
@@ -35,6 +35,7 @@ class ReportRequest:
     site: str | None = None
     bots: Bots = "include"
     steps: tuple[str, ...] = ()  # the paths of a funnel
+    model: str | None = None  # of attribution; None: last_non_direct
 
     @classmethod
     def of(
@@ -48,6 +49,7 @@ class ReportRequest:
         site: str | None = None,
         bots: Bots = "include",
         steps: Sequence[str] = (),
+        model: str | None = None,
         zone: tzinfo = UTC,
     ) -> ReportRequest:
         """Return the request, checked; days are those of `zone`, and without a limit there are 20 rows. Raises LogaggError."""
@@ -55,19 +57,20 @@ class ReportRequest:
             raise NotFound(f"no report {name!r}", f"there are {', '.join(REPORTS)}")
         if bots not in BOTS:
             raise LogaggError(f"bots: {bots!r} is not valid", f"write one of {', '.join(BOTS)}")
+        if model is not None and model not in MODELS:
+            raise LogaggError(f"model: {model!r} is not valid", f"write one of {', '.join(MODELS)}")
         if limit is not None and limit < 0:
             raise LogaggError(f"limit: {limit} is not valid", "write a number of rows, or 0 for all")
         if (name == FUNNEL) != bool(steps):
             raise LogaggError("a funnel, and no other report, takes paths", "logagg report funnel / /cart /order")
         start, end = moment(since, now, "since", zone), moment(until, now, "until", zone)
-        return cls(name, start, end, _most(name, limit), site, bots, tuple(steps))
+        return cls(name, start, end, _most(name, limit), site, bots, tuple(steps), model)
 
     @property
     def parameters(self) -> dict[str, object]:
         bots = {"include": None, "exclude": False, "only": True}[self.bots]
-        steps = list(self.steps) or None
-        window = {"since": self.since, "until": self.until}
-        return {**window, "limit": self.limit, "site": self.site, "bots": bots, "steps": steps}
+        window = {"since": self.since, "until": self.until, "limit": self.limit}
+        return {**window, "site": self.site, "bots": bots, "steps": list(self.steps) or None, "model": self.model}
 
 
 def query_of(name: str) -> str:

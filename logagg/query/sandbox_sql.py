@@ -40,7 +40,7 @@ SHOWN = frozenset({'"tables"', "__show_tables_expanded"})  # SHOW TABLES, SHOW A
 SYSTEM = ("duckdb_", "pg_", "pragma_", "sqlite_")  # prefixes of the names of DuckDB's own views
 MACROS = frozenset(
     """
-    ctr latency_p latency_quantile latency_seconds merge_sketches share sketch_count total uniques
+    credits ctr latency_p latency_quantile latency_seconds merge_sketches share sketch_count total uniques
     """.split()
 )
 

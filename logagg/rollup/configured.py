@@ -6,6 +6,7 @@ import pyarrow as pa
 
 from logagg.config.sections import Config
 from logagg.parse.schemas import EVENT_SCHEMA
+from logagg.rollup.conversions import Attribution
 from logagg.rollup.definitions import DEFAULTS, Rollup
 from logagg.rollup.derived import Definition, Derivation, tables_in
 from logagg.rollup.requests import Requests
@@ -30,10 +31,12 @@ def requests_of(config: Config) -> Requests:
 
 def derivations_of(config: Config) -> tuple[Derivation, ...]:
     """Return what is derived of requests."""
-    wanted = config.visits
-    if not wanted.enabled:
-        return ()
-    return (Visits(wanted.gap, wanted.memory, wanted.max_size),)
+    found, wanted = list[Derivation](), config.visits
+    if wanted.enabled:
+        found.append(Visits(wanted.gap, wanted.memory, wanted.max_size))
+    if config.attribution.enabled:
+        found.append(Attribution.of(config))
+    return tuple(found)
 
 
 def tables_of(config: Config) -> tuple[Definition, ...]:

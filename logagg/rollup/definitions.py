@@ -19,6 +19,13 @@ Kind = Literal["count", "sum", "uniques", "from_other_part"]
 
 TIMESTAMP = pa.timestamp("us", "UTC")
 SKETCH = pa.list_(pa.uint64())
+# The touches before a conversion, the last one at the end.
+PATH = pa.list_(
+    pa.struct(
+        [("ts", TIMESTAMP)]
+        + [(name, pa.string()) for name in ("kind", "campaign", "ad", "placement", "channel", "source")]
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)

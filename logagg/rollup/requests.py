@@ -39,6 +39,7 @@ _TEXTS_AFTER = (
 _PLACES = ("country", "city", "asn", "organization", "network")
 # Null where an event is no entry; in files they are empty then, since a column without nulls takes half the time to write.
 ENTRY = ("channel", "referrer_source", "medium")
+_ORDER = ("click_id", "order_id", "currency")
 _AS_LOGGED = ("cache", "scheme", "protocol", "tls", "user", "query")
 
 # One row an event. No address; the name of a user and the query string only where a setting asks for them.
@@ -52,7 +53,8 @@ SCHEMA = pa.schema(
         pa.field("status", pa.int16()),
         *(pa.field(name, pa.string()) for name in _TEXTS_AFTER),
         pa.field("is_bot", pa.bool_()),
-        *(pa.field(name, pa.string()) for name in (*ENTRY, *_PLACES, *_AS_LOGGED)),
+        *(pa.field(name, pa.string()) for name in (*ENTRY, *_ORDER, *_PLACES, *_AS_LOGGED)),
+        pa.field("value_micros", pa.int64()),
         pa.field("bytes", pa.int64()),
         pa.field("seconds", pa.float64()),
         pa.field("upstream_seconds", pa.float64()),

@@ -14,7 +14,7 @@ from typing import Any
 import duckdb
 
 from logagg.clock import ManualClock
-from logagg.config.sections import Config, Retention
+from logagg.config.sections import Attribution, Config, Retention
 from logagg.lake.lake import Lake
 from logagg.parse.events.classify import Classifier
 from logagg.parse.formats.compile import compile_format
@@ -27,7 +27,7 @@ from tests.laws.feed import NOTHING
 from tests.laws.logs import AGENTS, CLIENTS, PAGES, REFERRERS, SITES
 
 FORM = compile_format("vhost-combined")
-KEEP_ALL = Config(retention=Retention(None, None, None))
+KEEP_ALL = Config(retention=Retention(None, None, None), attribution=Attribution(enabled=False))
 TARGETS = (
     *PAGES,
     *PAGES,

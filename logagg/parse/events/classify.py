@@ -6,7 +6,7 @@ that depend on several fields (the kind, for example) take a few comparisons of 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from logagg.columnar.dictionary import masked, spread
-from logagg.columnar.encoded import EncodedText
+from logagg.columnar.encoded import EncodedText, without_empty
 from logagg.columnar.slices import Codes, Column, Mask, Slices
 from logagg.config.rules import KINDS
 from logagg.config.sections import Config
@@ -24,10 +24,11 @@ from logagg.parse.channels.settings import ChannelSettings
 from logagg.parse.channels.tags import TagKeys, read_tags
 from logagg.parse.events import kinds, visitors
 from logagg.parse.events.addresses import Prefix
+from logagg.parse.events.amounts import amounts
 from logagg.parse.events.clients import Proxies
 from logagg.parse.events.hints import HINTS, refined
 from logagg.parse.events.locations import from_hosting, located
-from logagg.parse.events.rules import Rules
+from logagg.parse.events.rules import JOINED, Rules
 from logagg.parse.events.targets import hosts_of, schemes_of, split_targets
 from logagg.parse.geo.layouts import FIELDS
 from logagg.parse.geo.places import GeoSettings
@@ -38,6 +39,7 @@ from logagg.sketches import latency_bucket
 NO_SITE = "-"
 AS_LOGGED = ("cache", "scheme", "protocol", "tls", "user")  # as a line has them; null in most formats
 NUMBERS = ("time", "position", "status", "bytes", "seconds", "upstream_seconds")
+_JOINED = ("click_id", "order_id", "currency")
 _WWW = "www."
 _PAGEVIEW = KINDS.index("pageview")
 _BEGIN = np.array([kind in ("pageview", "click") for kind in KINDS], np.uint8)  # kinds that begin something
@@ -102,6 +104,8 @@ class Classifier:
         logged_places = {name: texts for name, texts in logged.items() if name != "city" or self.city}
         places = located(logged_places, lambda: self._clients(column), self.geo)
         facts, is_bot = self._facts(column["agent"], logged, from_hosting(places))
+        taken = requests.parameters(self.rules, ids=self.ids)
+        joined, value = _joined(taken)
         texts = {
             "site": site,
             "method": column["method"].filled(),
@@ -110,7 +114,9 @@ class Classifier:
             "from_path": _from_paths(kind, site, referrer, hosts, from_page),
             "ext": _extensions(path),
             **{name: logged[name] for name in AS_LOGGED if name in logged and (name != "user" or self.users)},
-            **requests.parameters(self.rules, ids=self.ids),
+            **{name: texts for name, texts in taken.items() if name not in JOINED},
+            "id": taken["id"],
+            **joined,
             **places,
             **facts,
         }
@@ -120,10 +126,13 @@ class Classifier:
             texts["scheme"] = schemes
         nothing = pa.nulls(batch.num_rows, TEXT)
         columns = {name: value.bounded(self.limit).array() for name, value in texts.items()} | entries
-        columns |= {name: nothing for name in (*AS_LOGGED, *FIELDS, *Arrival._fields, "query") if name not in columns}
+        columns |= {
+            name: nothing for name in (*AS_LOGGED, *FIELDS, *Arrival._fields, *_JOINED, "query") if name not in columns
+        }
         columns["kind"] = EncodedText(kind, pa.array(KINDS)).array()
         columns |= {name: batch.column(name) for name in NUMBERS}
         columns["is_bot"] = pa.array(is_bot)
+        columns["value_micros"] = pa.nulls(batch.num_rows, pa.int64()) if value is None else value
         columns["bucket"] = latency_bucket(batch.column("seconds").combine_chunks())
         columns["visitor"] = pa.array(self._visitors(column, batch.column("time")))
         return pa.table([columns[name] for name in EVENT_SCHEMA.names], schema=EVENT_SCHEMA)
@@ -277,6 +286,16 @@ class _Requests:
         """Return the advertising dimensions of each row, and its join id, which is empty without `ids`."""
         found = rules.parameters(self.query, self.rule, ids=ids)
         return {name: texts.of_rows(self.codes) for name, texts in found.items()}
+
+
+def _joined(taken: Mapping[str, EncodedText]) -> tuple[dict[str, EncodedText], pa.Array | None]:
+    """Return what attribution joins by, and the values of orders: only what some row has, null where a row has none."""
+    texts = {name: some for name in _JOINED if name in taken and (some := without_empty(taken[name])) is not None}
+    value = without_empty(taken["value"]) if "value" in taken else None
+    if value is None:
+        return texts, None
+    micros = amounts(value.values)
+    return texts, micros.take(pa.array(value.codes, mask=value.codes < 0))
 
 
 def _fields(values: pa.Array, pattern: str, *names: str) -> list[pa.Array]:

@@ -6,7 +6,7 @@ Rules look at distinct values only, and at whole columns of them: no Python runs
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import reduce
 from typing import Any
 
@@ -27,7 +27,8 @@ from logagg.parse.text.decode import decode_percent
 Names = Mapping[str, tuple[str, ...]]  # dimension -> keys of a query string
 Table = npt.NDArray[np.uint8]  # of booleans
 
-DIMENSIONS = tuple(PARAMETERS)
+CLICK_ID = "click_id"
+JOINED = ("id", CLICK_ID, "order_id", "value", "currency")  # only requests have them
 NONE = -1  # no rule matches
 
 # Implicit rules after the user's: asset, then page view. Index -1 addresses the last one. Without a method field, GET is
@@ -44,6 +45,7 @@ class Rules:
     rules: tuple[RuleConfig, ...]
     assets: tuple[str, ...] = ()  # extensions, lower case
     limit: int = 256  # characters of a parameter's value
+    click_ids: tuple[str, ...] = ()  # keys with the id of a click, in the query strings of tracking requests and pages
     _all: tuple[RuleConfig, ...] = field(init=False, repr=False, compare=False)
     _kinds: Codes = field(init=False, repr=False, compare=False)
     _statuses: Table = field(init=False, repr=False, compare=False)
@@ -52,7 +54,7 @@ class Rules:
     _takes: Codes = field(init=False, repr=False, compare=False)  # index of each rule's set among `_names`; -1: none
 
     def __post_init__(self) -> None:
-        rules = (*self.rules, _ASSET, _PAGE)
+        rules = (*map(self._with_click_ids, self.rules), _ASSET, self._with_click_ids(_PAGE))
         names = _distinct(rule.parameters for rule in rules if rule.parameters)
         takes = [names.index(rule.parameters) if rule.parameters else -1 for rule in rules]
         object.__setattr__(self, "_all", rules)
@@ -64,7 +66,8 @@ class Rules:
     @classmethod
     def of(cls, config: Config) -> Rules:
         """Return the rules of a configuration."""
-        return cls(config.rules, config.assets.extensions, config.limits.value)
+        ids = config.attribution.ids if config.attribution.enabled else ()
+        return cls(config.rules, config.assets.extensions, config.limits.value, ids)
 
     @property
     def sited(self) -> bool:
@@ -97,19 +100,26 @@ class Rules:
         return spread(self._kinds, matched)
 
     def parameters(self, queries: Slices, matched: Codes, *, ids: bool = True) -> dict[str, EncodedText]:
-        """Return campaign, ad, placement and, with `ids`, id of query strings, aligned with them; empty where absent.
+        """Return what rules take from query strings, aligned with them; empty where absent. Without `ids` nothing to join by.
 
         `matched` has the rule of each query, since rules may take a dimension from different keys. The first listed key
         that a query contains wins, and its first value. Values are percent-decoded, then cut to the limit.
         """
-        found = {name: EncodedText.constant(len(queries), "") for name in DIMENSIONS}
+        found = {name: EncodedText.constant(len(queries), "") for name in PARAMETERS}
         takes, has_query = spread(self._takes, matched), queries.start < queries.end
         for number, names in enumerate(self._names):
             some = np.flatnonzero(has_query & (takes == number))
-            wanted = names if ids else {name: keys for name, keys in names.items() if name != "id"}
-            for name, texts in self._taken(queries.take(some), wanted).items():
-                found[name] = found[name].put(some, texts)
+            wanted = names if ids else {name: keys for name, keys in names.items() if name not in JOINED}
+            for name, texts in self._taken(queries.take(some), wanted).items() if some.size else ():
+                before = found.get(name) or EncodedText.constant(len(queries), "")
+                found[name] = before.put(some, texts)
         return found
+
+    def _with_click_ids(self, rule: RuleConfig) -> RuleConfig:
+        """Return a rule that takes the ids of clicks, if it is one of tracking requests or pages."""
+        if not self.click_ids or rule.kind not in (*TRACKING, "pageview") or CLICK_ID in rule.parameters:
+            return rule
+        return replace(rule, parameters={**rule.parameters, CLICK_ID: self.click_ids})
 
     def _are_assets(self, paths: pa.StringArray) -> Mask:
         """Return a mask of the paths with the extension of an asset; an extension may contain dots, as in `tar.gz`."""
