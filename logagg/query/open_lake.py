@@ -82,13 +82,23 @@ class Snapshot:
         site: str | None = None,
         bots: Bots = "include",
         steps: Sequence[str] = (),
+        model: str | None = None,
     ) -> pd.DataFrame:
         """Return a report as a data frame; as `OpenLake.report`, of this commit."""
         from logagg.query import frames, reports
 
         now = self._clock.now()
         wanted = reports.ReportRequest.of(
-            name, now, since=since, until=until, limit=limit, site=site, bots=bots, steps=steps, zone=self._zone
+            name,
+            now,
+            since=since,
+            until=until,
+            limit=limit,
+            site=site,
+            bots=bots,
+            steps=steps,
+            model=model,
+            zone=self._zone,
         )
         return frames.Report.of(reports.run(self._cursor(), wanted).to_arrow_table(), _title(wanted, self._zone))
 
@@ -191,19 +201,20 @@ class OpenLake:
         site: str | None = None,
         bots: Bots = "include",
         steps: Sequence[str] = (),
+        model: str | None = None,
     ) -> pd.DataFrame:
         """Return a report as a data frame, as `logagg report` shows it.
 
         `since` and `until` are written as on the command line, or are a datetime, date or timedelta (that long ago). `limit`
-        is the most rows, 20 if not given; 0: all. `site` and `bots` narrow what is counted; `steps` are the
-        paths of a funnel. Raises LogaggError.
+        is the most rows, 20 if not given; 0: all. `site` and `bots` narrow what is counted; `steps` are the paths of a funnel,
+        `model` is that of attribution. Raises LogaggError.
 
         >>> lake.report("errors", since="2026-03-04", limit=2)[["path", "status", "hits"]]
                     path  status  hits
         0  /wp-login.php     404    15
         1          /.env     404    11
         """
-        return self.snapshot().report(name, since, until, limit=limit, site=site, bots=bots, steps=steps)
+        return self.snapshot().report(name, since, until, limit=limit, site=site, bots=bots, steps=steps, model=model)
 
     def lines(
         self,

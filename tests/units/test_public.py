@@ -46,7 +46,7 @@ SIGNATURES: dict[str, tuple[Callable[..., Any], str]] = {
     "OpenLake.report": (
         logagg.OpenLake.report,
         "(self, name: str, since: When | None = None, until: When | None = None, *, limit: int | None = None, "
-        "site: str | None = None, bots: Bots = 'include') -> pd.DataFrame",
+        "site: str | None = None, bots: Bots = 'include', steps: Sequence[str] = (), model: str | None = None) -> pd.DataFrame",
     ),
     "OpenLake.lines": (
         logagg.OpenLake.lines,
@@ -64,7 +64,7 @@ SIGNATURES: dict[str, tuple[Callable[..., Any], str]] = {
     "Snapshot.report": (
         logagg.Snapshot.report,
         "(self, name: str, since: When | None = None, until: When | None = None, *, limit: int | None = None, "
-        "site: str | None = None, bots: Bots = 'include') -> pd.DataFrame",
+        "site: str | None = None, bots: Bots = 'include', steps: Sequence[str] = (), model: str | None = None) -> pd.DataFrame",
     ),
     "Snapshot.close": (logagg.Snapshot.close, "(self) -> None"),
     "Answer.df": (logagg.Answer.df, "(self) -> pd.DataFrame"),

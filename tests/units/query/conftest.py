@@ -48,6 +48,9 @@ TABLES = """
     CREATE MACRO uniques(sketch) AS len(list_distinct(flatten(list(sketch))));
     CREATE MACRO ctr(impressions, clicks) AS clicks / nullif(impressions, 0);
     CREATE MACRO latency_seconds(bucket) AS bucket::DOUBLE;
+    CREATE MACRO credits(model) AS TABLE SELECT TIMESTAMPTZ '2026-11-24 12:00Z' AS ts, 'shop' AS site, 'c' AS campaign, 'a' AS ad,
+        'top' AS placement, model AS channel, 'EUR' AS currency, 1000000 AS credit, '' AS invalid, 'click' AS via,
+        5000000 AS value_micros, false AS is_bot;
 """
 
 
