@@ -21,6 +21,7 @@ from logagg.explore.scope import Scope
 from logagg.explore.snapshots import AT_A_TIME, AnswerLimits, Snapshot
 from logagg.query import reports
 from logagg.query.lines import LinesRequest, find
+from logagg.query.names import MODELS
 from logagg.query.render import as_json
 from logagg.query.sandbox import QueryLimits, Sandbox
 from logagg.quoting import literal
@@ -201,7 +202,10 @@ def _report(asked: Asked) -> Answered:
     site = asked.query.get("site")
     bots: Any = asked.query.get("bots", "include")
     since, until = asked.query.get("since"), asked.query.get("until")
-    wanted = reports.ReportRequest.of(name, asked.now, since=since, until=until, limit=limit, site=site, bots=bots)
+    steps, model = asked.query.getlist("path"), asked.query.get("model")
+    wanted = reports.ReportRequest.of(
+        name, asked.now, since=since, until=until, limit=limit, site=site, bots=bots, steps=steps, model=model
+    )
     rows = asked.snapshot.report(wanted).as_dicts()
     return {"name": name, "rows": rows}, rows
 
@@ -283,7 +287,13 @@ ENDPOINTS: Sequence[Endpoint] = (
         "report/{name}",
         "A report of the command line.",
         _report,
-        (*SCOPE[:2], SCOPE[3], Parameter("site", "Of this site only.", _TEXT), _ROWS[0]),
+        (
+            *(*SCOPE[:2], SCOPE[3], Parameter("site", "Of this site only.", _TEXT), _ROWS[0]),
+            Parameter("path", "With funnel: its steps, in their order.", {"type": "array", "items": _TEXT}),
+            Parameter(
+                "model", "With attribution: how touches share a conversion.", {"type": "string", "enum": list(MODELS)}
+            ),
+        ),
     ),
     Endpoint(
         "sql",
