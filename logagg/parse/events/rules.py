@@ -131,10 +131,12 @@ class Rules:
         return are_assets
 
     def _taken(self, queries: Slices, names: Names) -> dict[str, EncodedText]:
+        """Return the values that some query has, by name."""
         keys = [[key.encode() for key in some] for some in names.values()]
         starts, ends = urls.find_values(*queries.places, keys)
         values = (Slices(queries.data, start, end) for start, end in zip(starts, ends, strict=True))
-        return {name: self._decoded(EncodedText.cut(some)) for name, some in zip(names, values, strict=True)}
+        found = zip(names, values, strict=True)
+        return {name: self._decoded(EncodedText.cut(some)) for name, some in found if (some.end > some.start).any()}
 
     def _decoded(self, texts: EncodedText) -> EncodedText:
         return texts.map(lambda values: shorten(decode_percent(values), self.limit))

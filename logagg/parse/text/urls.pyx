@@ -191,6 +191,7 @@ cdef struct Key:
     Ptr text  # with the `=` after it
     Py_ssize_t length
     Py_ssize_t wanted  # index of the value that this key gives
+    Py_ssize_t rank  # its place among all keys; of those that give a value the first one wins
 
 
 def find_values(const uint8_t[::1] data, const int64_t[::1] start, const int64_t[::1] end, keys):
@@ -199,23 +200,27 @@ def find_values(const uint8_t[::1] data, const int64_t[::1] start, const int64_t
     `keys` are the keys of each value, as bytes. The first of them that a query contains wins, and its first occurrence.
     A value that a query does not contain is empty.
     """
-    cdef Py_ssize_t rows = start.shape[0], count = 0, value, row
+    cdef Py_ssize_t rows = start.shape[0], count, value, row
     cdef Key table[MOST_KEYS]
-    held = [[key + b"=" for key in some] for some in keys]  # keeps the bytes alive that the table points to
-    if sum(map(len, held)) > MOST_KEYS:
+    cdef int[257] since  # where in the table the keys begin whose first byte is this one or a later one
+    # Keeps the bytes alive that the table points to.
+    held = sorted((key + b"=", number, rank) for rank, (key, number) in enumerate(
+        (key, number) for number, some in enumerate(keys) for key in some
+    ))
+    if len(held) > MOST_KEYS:
         raise ValueError(f"a rule takes at most {MOST_KEYS} keys from a query")
-    for value, some in enumerate(held):
-        for key in some:
-            table[count] = Key(<Ptr> <char*> <bytes> key, len(key), value)
-            count += 1
-    starts, ends = np.empty((len(held), rows), np.int64), np.empty((len(held), rows), np.int64)
+    for row in range(257):
+        since[row] = sum(key[0] < row for key, _, _ in held)
+    for count, (key, value, row) in enumerate(held):
+        table[count] = Key(<Ptr> <char*> <bytes> key, len(key), value, row)
+    starts, ends = np.empty((len(keys), rows), np.int64), np.empty((len(keys), rows), np.int64)
     cdef int64_t[:, ::1] starts_of = starts, ends_of = ends
     cdef Ptr first = first_of(data)
     with nogil:
         for row in range(rows):
             for value in range(starts_of.shape[0]):
                 starts_of[value, row] = ends_of[value, row] = start[row]
-            _find_values(first, first + start[row], first + end[row], table, count, starts_of, ends_of, row)
+            _find_values(first, first + start[row], first + end[row], table, since, starts_of, ends_of, row)
     return starts, ends
 
 
@@ -230,7 +235,7 @@ def have_keys(const uint8_t[::1] data, const int64_t[::1] start, const int64_t[:
     for row in range(257):
         since[row] = sum(key[0] < row for key in held)
     for key in held:
-        table[count] = Key(<Ptr> <char*> <bytes> key, len(key), 0)
+        table[count] = Key(<Ptr> <char*> <bytes> key, len(key), 0, 0)
         count += 1
     found = np.empty(rows, np.bool_)
     cdef uint8_t[::1] has = found.view(np.uint8)
@@ -252,7 +257,7 @@ cdef bint _has_key(Ptr at, Ptr stop, const Key* keys, const int* since) noexcept
 
 
 cdef void _find_values(
-    Ptr first, Ptr at, Ptr stop, const Key* keys, Py_ssize_t count,
+    Ptr first, Ptr at, Ptr stop, const Key* keys, const int* since,
     int64_t[:, ::1] starts, int64_t[:, ::1] ends, Py_ssize_t row,
 ) noexcept nogil:
     """Scan the fields of a query; the first listed key that occurs gives the value."""
@@ -260,15 +265,15 @@ cdef void _find_values(
     cdef Py_ssize_t[MOST_KEYS] best
     cdef Ptr after
     for wanted in range(starts.shape[0]):
-        best[wanted] = count
+        best[wanted] = MOST_KEYS
     while at < stop:
         after = find(at, stop, c"&")
-        for number in range(count):
+        for number in range(since[at[0]], since[at[0] + 1]):  # of most fields none
             wanted = keys[number].wanted
-            if at[0] != keys[number].text[0] or number >= best[wanted] or after - at < keys[number].length:  # most keys
+            if keys[number].rank >= best[wanted] or after - at < keys[number].length:
                 continue
             if memcmp(at, keys[number].text, keys[number].length) == 0:
-                best[wanted] = number
+                best[wanted] = keys[number].rank
                 starts[wanted, row], ends[wanted, row] = at + keys[number].length - first, after - first
         at = after + 1
 
