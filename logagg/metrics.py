@@ -85,7 +85,7 @@ STATE = Metric(
     ("state",),
 )
 
-# What is read
+# Reading
 READ = Metric("logagg_read_bytes_total", "Bytes of logs that were read.", _TAILS)
 EVENTS = Metric("logagg_events_total", "Lines that became events, by kind.", _TAILS, ("kind",))
 REJECTS = Metric("logagg_rejects_total", "Lines that were rejected, by reason.", _TAILS, ("reason",))

@@ -44,7 +44,7 @@ _UNSAFE = {ord(one): f"\\u{ord(one):04x}" for one in "<>&\u2028\u2029"}
 
 @dataclass(frozen=True, slots=True)
 class FileRequest:
-    """What a file shows."""
+    """The content of a file."""
 
     since: str | None = None
     until: str | None = None

@@ -156,7 +156,7 @@ class _Writer:
             try:
                 self._write(path, state)
             except BaseException:
-                self._connection.close()  # what is attached to it may not detach
+                self._connection.close()  # a database attached to it may not detach
                 self._connection, self._shared = _connected(), None
                 raise
 

@@ -335,7 +335,7 @@ class Lake:
                             self._compact_due(name)
 
     def _derive_in_turn(self) -> None:
-        """Derive, in a shared lake, what no other worker is deriving; nobody merges requests meanwhile."""
+        """Derive, in a shared lake, the rollups that no other worker derives; requests are not merged meanwhile."""
         if not self.plan_derivations():
             return
         with locks.held(self._root, f"{locks.MERGES}{REQUESTS}") as ours:

@@ -61,8 +61,8 @@ class PendingCommit:
     noted: tuple[Part, ...] = ()  # parts that stay, marked as damaged
     since: datetime | None = None  # after requests were dropped: the time from which on they are complete
     rollup: str = ""  # the one that is filled
-    filled: Ranges = field(default_factory=dict)  # what it has counted by that
-    derived: Derived | None = None  # what its parts hold, of a derivation
+    filled: Ranges = field(default_factory=dict)  # the ranges that this commit counts in it
+    derived: Derived | None = None  # of a derivation: the content of its parts
 
     @classmethod
     def flush(

@@ -26,7 +26,7 @@ Reached = tuple[
 
 @dataclass(frozen=True, slots=True)
 class Derived:
-    """What a commit has derived: the requests of some parts, from one time to another."""
+    """The input of a derivation: the requests of some parts, from one time to another."""
 
     name: str  # of the derivation
     since: datetime  # the watermark that it continues from

@@ -88,7 +88,7 @@ def _product(values: Values) -> JsonPreset | None:
 
 
 def _is_of(preset: JsonPreset, values: Collection[str]) -> bool:
-    """Tell whether most lines have the keys that tell a product, and what a request needs."""
+    """Tell whether most lines have the keys that identify a product, and the fields that a request needs."""
     present = {field for field, paths in preset.keys.items() if any(path in values for path in paths.split())}
     return _is_enough(present) and all(path in values for path in preset.telling.split())
 

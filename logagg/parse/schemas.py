@@ -119,7 +119,7 @@ EVENT_SCHEMA = pa.schema(
         pa.field("asn", TEXT),  # such as AS64496
         pa.field("organization", TEXT),  # that the network belongs to
         pa.field("network", TEXT),  # its class
-        # What sent a visitor here. Null, unless the event is an entry: a page view or a click that no page of its site led to.
+        # The origin of a visitor. Null, unless the event is an entry: a page view or a click that no page of its site led to.
         pa.field("channel", TEXT),  # such as Organic Search
         pa.field("referrer_source", TEXT),  # such as Google; empty for Direct
         pa.field("medium", TEXT),  # such as cpc; empty where nothing says it

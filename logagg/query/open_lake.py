@@ -161,7 +161,8 @@ class OpenLake:
     def watch(self, every: float = LOOK) -> Iterator[Snapshot]:
         """Yield the newest snapshot, and again the newest one whenever there is a later commit, until you stop.
 
-        It looks for commits `every` so many seconds. Commits that are made while you work on a snapshot are in the next one.
+        It looks for commits every `every` seconds. Commits that are made while you work on a snapshot are in the next
+        one.
 
         >>> for snapshot in lake.watch():
         ...     print(snapshot.sql("SELECT sum(hits) FROM traffic").fetchall())

@@ -37,7 +37,7 @@ _TEXTS_AFTER = (
     *("robot", "robot_class", "bot_reason"),
 )
 _PLACES = ("country", "city", "asn", "organization", "network")
-# Null where an event is no entry; in files they are empty then, since a column without nulls takes half the time to write.
+# Null where an event is not an entry; in files they are empty then, since a column without nulls takes half the time to write.
 ENTRY = ("channel", "referrer_source", "medium")
 _ORDER = ("click_id", "order_id", "currency")
 _AS_LOGGED = ("cache", "scheme", "protocol", "tls", "user", "query")
@@ -160,7 +160,7 @@ def _filled(column: pa.DictionaryArray) -> pa.DictionaryArray:
 
 
 def of_entries(name: str, rows: Columns) -> pa.Array:
-    """Return one of the columns `ENTRY` of rows as they are in files, null where an event is no entry."""
+    """Return one of the columns `ENTRY` of rows as they are in files, null where an event is not an entry."""
     channels = rows["channel"]
     entry = pc.not_equal(channels.dictionary, "").take(channels.indices)
     return pc.if_else(entry, rows[name].cast(pa.string()), None)

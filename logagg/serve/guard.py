@@ -40,7 +40,7 @@ HEADERS = {
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """Who may ask."""
+    """The clients and origins that may ask."""
 
     token: str = ""  # none: everybody who reaches the port
     hosts: Sequence[str] = ()  # names by which the server is reached, beside localhost and addresses

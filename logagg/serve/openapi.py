@@ -19,7 +19,7 @@ _FAILURES = {
     "400": "A parameter is not valid.",
     "401": "A token is needed.",
     "403": "A page elsewhere asks.",
-    "404": "There is no such thing.",
+    "404": "Nothing has this address or name.",
     "421": "Not a name of this server.",
     "503": "A limit was reached, or the lake cannot be read now; Retry-After says when to ask again.",
 }

@@ -20,7 +20,7 @@ _CONTROLS = re.compile(r"[\x00-\x1f\x7f]+")
 
 
 class Tags(NamedTuple):
-    """What the query of a link says of its origin; each may be empty."""
+    """The origin of a visit by the query of its link; each may be empty."""
 
     source: str = ""
     medium: str = ""
@@ -29,7 +29,7 @@ class Tags(NamedTuple):
 
 
 class Arrival(NamedTuple):
-    """What is known of an entry."""
+    """The facts about an entry."""
 
     channel: str
     referrer_source: str

@@ -25,7 +25,7 @@ _SPARSE = 1 << 16  # possible combinations beside four for each row, up to which
 class Entries:
     """The rows of a batch that may be entries, and what decides on their arrivals."""
 
-    referrers: Codes  # the number of each row's referrer; -1: the row is no entry
+    referrers: Codes  # the number of each row's referrer; -1: the row is not an entry
     host_of: Codes  # the number of each referrer's host
     hosts: Sequence[str]
     site: Codes  # of each row

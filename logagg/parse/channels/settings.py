@@ -15,7 +15,7 @@ from logagg.parse.channels.tags import Keys, TagKeys
 
 @dataclass(frozen=True, slots=True)
 class ChannelSettings:
-    """What a configuration says of channels."""
+    """The channels of a configuration."""
 
     rules: tuple[ChannelRule, ...] = ()
     click_ids: tuple[ClickId, ...] = Config().channels.click_ids

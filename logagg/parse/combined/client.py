@@ -19,7 +19,7 @@ Place = tuple[Token, str]
 
 @dataclass(frozen=True, slots=True)
 class Who:
-    """Whom one line is about."""
+    """The client of one line, and the values around it."""
 
     template: str
     client: bytes

@@ -64,7 +64,7 @@ def separator_of(header: str) -> str:
 
 
 def cells(lines: Sequence[str], separator: str) -> Iterator[list[str]]:
-    """Yield the values of each line; none for one that is no line of CSV."""
+    """Yield the values of each line; none for a line that is not CSV."""
     for line in lines:
         with suppress(csv.Error, StopIteration):
             yield next(csv.reader([line], delimiter=separator))

@@ -101,8 +101,8 @@ class Format:
     )
     needed: int = 0  # columns that a line must have
     open_end: bool = False  # values that are not known may follow
-    comment: bytes = b""  # what a line begins with that is no request: it is passed over like an empty one
-    noise: tuple[bytes, ...] = ()  # what lines end with that are no requests either
+    comment: bytes = b""  # the beginning of comment lines, which are passed over like empty ones
+    noise: tuple[bytes, ...] = ()  # the ends of other lines that are passed over
     headed: bool = False  # a comment `#Fields: ...` names the columns of the lines after it
     personal: PersonalFields = NO_PERSONAL_FIELDS  # for such a header
     doubled: bool = False  # the server writes a quote within quotes twice

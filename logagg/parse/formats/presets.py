@@ -27,7 +27,7 @@ class Preset:
     open_end: bool = False  # values that are not known may follow
     escaped: bool = True  # \xHH and \" for unprintable bytes and quotes
     doubled: bool = False  # a quote within quotes is written twice
-    noise: tuple[bytes, ...] = ()  # what lines end with that are no requests
+    noise: tuple[bytes, ...] = ()  # the ends of lines that are passed over
     outer_time: bool = False  # its lines have no time: an envelope has to say when they were written
 
 

@@ -73,7 +73,7 @@ def _between(lines: Slices, comments: Mask, start: int, end: int) -> Slices:
 
 
 def is_comment(line: bytes, fmt: Format) -> bool:
-    """Tell whether a line is no request."""
+    """Tell whether a line is a comment or is passed over."""
     return (bool(fmt.comment) and line.startswith(fmt.comment)) or line.endswith(fmt.noise)
 
 
