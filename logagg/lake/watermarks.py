@@ -46,7 +46,7 @@ class Watermark:
 def reached(before: Reached, deltas: Iterable[Delta], now: datetime) -> Reached:
     """Return how far logs have come after a commit.
 
-    A note that a later one undercuts says nothing any more. A time that is still to come is none that a log has reached.
+    A note above a later one is dropped. A time in the future does not count: no log has reached it.
     """
     newest: dict[str, int] = {}
     for delta in deltas:

@@ -1,7 +1,7 @@
 """Lines of values with one mark between them, in any order and without a header: `$remote_addr|$time_iso8601|$status|...`.
 
-What a value means is told by all values of its place. A template is written only if they prove the time, the client, the status and the
-request; a number that nothing proves is no field.
+All values of a place decide its field. A template is written only if they prove the time, the client, the status and the request;
+a number that nothing proves is not used.
 """
 
 from __future__ import annotations

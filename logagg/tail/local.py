@@ -1,6 +1,6 @@
 """`logagg tail` into the lake of this process: one thread a stage, bounded queues between them.
 
-    read loop ──▶ parsers ──▶ dealer ──▶ shards ──▶ flusher
+    read loop ──▶ parsers ──▶ sharder ──▶ shards ──▶ flusher
     chunks        futures     jobs       deltas     one commit
 
 A flush sends a barrier through the stages. It is the same cut through all sources for every shard, so what one commit
@@ -187,7 +187,7 @@ class LocalSink:
         self._sinking = [0] * len(shards)  # by shard: bytes drained but not committed
         self._merger = Merger(lake, clock, notices)
         self._workers = [self._thread(self._worker(shard)) for shard in shards]
-        self._threads = [*map(self._thread, (self._deal, self._write)), *self._workers]
+        self._threads = [*map(self._thread, (self._shard_chunks, self._write)), *self._workers]
 
     # for the read loop
 
@@ -258,9 +258,9 @@ class LocalSink:
                 self.cut()
                 self._failed()
 
-    # dealer
+    # sharder
 
-    def _deal(self) -> None:
+    def _shard_chunks(self) -> None:
         try:
             while True:
                 item = self._parsed.get()
@@ -269,14 +269,14 @@ class LocalSink:
                         self._queue.send(shard.number, item)
                 else:
                     chunk, batch = item
-                    self._deal_out(chunk, batch.result())
+                    self._put_jobs(chunk, batch.result())
         finally:
             self._queue.close()
             for worker in self._workers:
                 worker.join()
             self._flushes.close()
 
-    def _deal_out(self, chunk: Chunk, batch: Batch) -> None:
+    def _put_jobs(self, chunk: Chunk, batch: Batch) -> None:
         events, rejects = batch.table, batch.rejects
         self._tally.add(chunk, kinds_of(events), rejects.counts)
         for job in shard_jobs(chunk, events, rejects, len(self._shards)):
