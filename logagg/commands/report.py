@@ -81,29 +81,13 @@ def report(
     if html is not None:
         if name is not None or model is not None or output != Output("table"):
             raise click.UsageError("--html is the whole page: leave NAME and the options of other formats out")
-        asked = {
-            "since": since,
-            "until": until,
-            "site": site,
-            "bots": bots,
-            "compare": compare or "none",
-            "zone": zone.key,
-        }
+        window = {"since": since, "until": until, "compare": compare or "none", "zone": zone.key}
+        asked = {**window, "site": site, "bots": bots}
         return _write_page(html, asked, limit, now, shared)
     if compare is not None:
         raise click.UsageError("--compare is for --html")
-    wanted = ReportRequest.of(
-        name or "overview",
-        now,
-        since=since,
-        until=until,
-        limit=limit,
-        site=site,
-        bots=bots,
-        steps=steps,
-        model=model,
-        zone=zone,
-    )
+    counted: dict[str, Any] = {"limit": limit, "site": site, "steps": steps, "model": model}
+    wanted = ReportRequest.of(name or "overview", now, since=since, until=until, bots=bots, zone=zone, **counted)
     _write_report(wanted, output, shared, zone.key)
 
 

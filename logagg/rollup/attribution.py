@@ -144,16 +144,16 @@ _CHAINED = f"""
         FROM rooted)"""
 
 
-def paths(conversion: str, touch: str, orders: str, windows: Windows) -> str:
-    """Return a row for each conversion: who is credited with it, and why not; `orders` are those (site, order_id) counted before.
+# A touch that is `t`, as a value whose order is that of touches.
+_ROW = "{" + ", ".join(f"'{name.strip()}': t.{name.strip()}" for name in _ORDER.split(",")) + "}"
 
-    `touch` must have the touches of twice the windows before each conversion; later ones make no difference.
-    """
+
+def _matched(conversion: str, touch: str, windows: Windows) -> str:
+    """Return the conversions `c`, and `anchors`: of each the last touch with one of its ids, a click before an impression."""
     click, view = _us(windows.click), _us(windows.view)
-    chained = _CHAINED.replace("$double", str(_us(windows.double)))
     lag = "epoch_us(c.ts) - epoch_us(t.ts)"
-    return f"""(
-    WITH c AS MATERIALIZED (
+    return f"""
+    c AS MATERIALIZED (
         SELECT *, row_number() OVER (ORDER BY ts, {_BY_CONTENT}, source, position) AS no FROM {conversion}),
     asked AS MATERIALIZED (SELECT DISTINCT no, ts, key FROM (SELECT no, ts, unnest([id, click_id]) AS key FROM c) WHERE key <> ''),
     keys AS (SELECT DISTINCT key FROM asked),
@@ -175,7 +175,13 @@ def paths(conversion: str, touch: str, orders: str, windows: Windows) -> str:
             {lag} <= 2 * CASE WHEN is_view THEN {view} ELSE {click} END AS near
         FROM (SELECT no, is_view, max(found) AS t FROM found GROUP BY no, is_view) JOIN c USING (no)),
     anchors AS (
-        SELECT * FROM matched WHERE inside QUALIFY row_number() OVER (PARTITION BY no ORDER BY is_view) = 1),
+        SELECT * FROM matched WHERE inside QUALIFY row_number() OVER (PARTITION BY no ORDER BY is_view) = 1)"""
+
+
+def _counted(touch: str, windows: Windows) -> str:
+    """Return the touches of the visitors of conversions, chained, and how many of them each conversion has `counted` before it."""
+    chained = _CHAINED.replace("$double", str(_us(windows.double)))
+    return f"""
     persons AS MATERIALIZED (SELECT no, visitor FROM c UNION SELECT no, visitor FROM anchors),
     person_touches AS MATERIALIZED (
         SELECT *, {_RANK} FROM {touch} WHERE visitor IN (SELECT visitor FROM persons)),
@@ -195,7 +201,13 @@ def paths(conversion: str, touch: str, orders: str, windows: Windows) -> str:
     counted AS (
         SELECT b.*, k.visitor, k.is_view, k.n
         FROM (SELECT bounded.*, visitor, is_view FROM bounded JOIN persons USING (no), (VALUES (true), (false)) v(is_view)) b
-        ASOF JOIN kept k ON b.visitor = k.visitor AND b.is_view = k.is_view AND b.upto >= k.o),
+        ASOF JOIN kept k ON b.visitor = k.visitor AND b.is_view = k.is_view AND b.upto >= k.o)"""
+
+
+def _steps(windows: Windows) -> str:
+    """Return the last touches before each conversion, whether they are `within` the windows, and of which `kinds` those are."""
+    click, view = _us(windows.click), _us(windows.view)
+    return f"""
     steps AS (
         SELECT q.no, q.is_view, k.o, k.ts, k.kind, k.campaign, k.ad, k.placement, q.ts AS until,
             epoch_us(q.ts) - epoch_us(k.ts) AS us, q.anchor IS NOT DISTINCT FROM k.o AS is_anchor, k.channel, k.referrer_source
@@ -209,7 +221,11 @@ def paths(conversion: str, touch: str, orders: str, windows: Windows) -> str:
         SELECT no, coalesce(bool_or(kind IN ('click', 'landing')) FILTER (inside), false) AS has_click,
             coalesce(bool_or(is_view) FILTER (inside), false) AS has_view,
             coalesce(bool_or(NOT inside AND kind <> 'direct') FILTER (near), false) AS is_outside
-        FROM within GROUP BY no),
+        FROM within GROUP BY no)"""
+
+
+# The path of each conversion: clicks and landings if it has some, else impressions, else direct entries.
+_LISTS = f"""
     chosen AS (
         SELECT w.*, CASE WHEN kind = 'click' AND landing.ts <= until THEN landing.channel ELSE channel END AS by_channel,
             CASE WHEN kind = 'click' AND landing.ts <= until THEN landing.source ELSE referrer_source END AS by_source
@@ -220,7 +236,12 @@ def paths(conversion: str, touch: str, orders: str, windows: Windows) -> str:
         SELECT no, list({{'ts': ts, 'kind': kind, 'campaign': campaign, 'ad': ad, 'placement': placement, 'channel': by_channel,
                 'source': by_source}} ORDER BY o) AS path,
             min(us) FILTER (kind <> 'direct') AS us
-        FROM chosen GROUP BY no),
+        FROM chosen GROUP BY no)"""
+
+
+def _facts(orders: str) -> str:
+    """Return what is known of each conversion, and whether its order came before."""
+    return f"""
     facts AS (
         SELECT c.*, coalesce(a.is_bot, c.is_bot) AS is_robots, coalesce(NOT a.is_view, false) AS by_id,
             coalesce(k.has_click, false) AS has_click, coalesce(k.has_view, false) AS has_view,
@@ -231,18 +252,28 @@ def paths(conversion: str, touch: str, orders: str, windows: Windows) -> str:
         SELECT *, order_id <> '' AND NOT is_robots AND (
             (site, order_id) IN (SELECT (site, order_id) FROM {orders})
             OR row_number() OVER (PARTITION BY site, order_id, is_robots ORDER BY no) > 1) AS is_again
-        FROM facts)
+        FROM facts)"""
+
+
+_PATHS = """
     SELECT ts, source, position, site, order_id, value_micros, currency, campaign, ad, placement, is_robots AS is_bot,
         CASE WHEN is_robots THEN 'robot' WHEN is_again THEN 'duplicate' ELSE '' END AS invalid,
         CASE WHEN by_id THEN 'click_id' WHEN has_click THEN 'click' WHEN has_view THEN 'view' ELSE 'none' END AS via,
         CASE WHEN by_id OR has_click OR has_view THEN '' WHEN is_outside THEN 'outside_window' WHEN path IS NOT NULL THEN 'direct'
             WHEN id <> '' OR click_id <> '' THEN 'unknown_id' WHEN is_robots THEN 'robot' ELSE 'no_touch' END AS reason,
         us // 1000000 AS seconds, coalesce(path, []) AS path
-    FROM marked)"""
+    FROM marked"""
 
 
-# A touch that is `t`, as a value whose order is that of touches.
-_ROW = "{" + ", ".join(f"'{name.strip()}': t.{name.strip()}" for name in _ORDER.split(",")) + "}"
+def paths(conversion: str, touch: str, orders: str, windows: Windows) -> str:
+    """Return a row for each conversion: who is credited with it, and why not; `orders` are those (site, order_id) counted before.
+
+    `touch` must have the touches of twice the windows before each conversion; later ones make no difference.
+    """
+    tables = (_matched(conversion, touch, windows), _counted(touch, windows), _steps(windows), _LISTS, _facts(orders))
+    return f"(WITH {', '.join(tables)} {_PATHS})"
+
+
 _RANK = "CASE kind WHEN 'impression' THEN 0 WHEN 'click' THEN 1 WHEN 'landing' THEN 2 ELSE 3 END AS rank"
 
 
