@@ -26,7 +26,11 @@ class DerivationHealth:
     @property
     def text(self) -> str:
         """A sentence about it."""
-        done = f"materialized up to {self.until:%Y-%m-%d %H:%M} UTC" if self.until else "nothing is materialized yet"
+        done = (
+            f"materialized up to {self.until:%Y-%m-%d %H:%M} UTC"
+            if self.until
+            else "not materialized yet, derived at each query"
+        )
         gone = [f"{counted(rows, 'row')} of {table} evicted" for table, rows in (self.evicted or {}).items()]
         if self.reason:
             return "; ".join([f"no {self.name}: {self.reason}", *([done] if self.until else []), *gone])

@@ -69,9 +69,9 @@ class Status:
     def as_dict(self) -> dict[str, Any]:
         whole = {one.name: getattr(self, one.name) for one in dataclasses.fields(self)}
         sources = [dataclasses.asdict(source) for source in self.sources]
-        more = {"tails": self.tails, "derivations": self.derivations}
-        listed = {name: [one.as_dict() for one in ones] for name, ones in more.items()}
-        return {**whole, "sources": sources, **listed, "healthy": self.healthy}
+        whole["tails"] = [tail.as_dict() for tail in self.tails]
+        whole["derivations"] = [one.as_dict() for one in self.derivations]
+        return {**whole, "sources": sources, "healthy": self.healthy}
 
 
 def read(root: Path, connection: duckdb.DuckDBPyConnection, now: float, max_age: float | None = None) -> Status:

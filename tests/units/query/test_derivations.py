@@ -40,7 +40,7 @@ def filled(root: Path, clock: ManualClock, config: Config = KEEP_ALL) -> tuple[W
 def test_the_watermark_and_late_requests(tmp_path: Path, clock: ManualClock) -> None:
     root = tmp_path / "lake"
     writer, traffic = filled(root, clock)
-    assert (visits(root).until, visits(root).text) == (None, "visits: nothing is materialized yet")
+    assert (visits(root).until, visits(root).text) == (None, "visits: not materialized yet, derived at each query")
     assert writer.derive()
     mark = writer.lake.state.watermark
     assert visits(root).until == mark

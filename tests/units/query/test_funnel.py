@@ -24,7 +24,9 @@ def with_gap(minutes: float) -> Config:
 
 def line(minutes: float, path: str) -> bytes:
     time = dt.datetime.fromtimestamp(START + minutes * MINUTE, dt.UTC).strftime("%d/%b/%Y:%H:%M:%S +0000")
-    return f'{SITES[0]}:443 {CLIENTS[0]} - - [{time}] "GET {path} HTTP/1.1" 200 43 "-" "{next(iter(AGENTS))}"\n'.encode()
+    return (
+        f'{SITES[0]}:443 {CLIENTS[0]} - - [{time}] "GET {path} HTTP/1.1" 200 43 "-" "{next(iter(AGENTS))}"\n'.encode()
+    )
 
 
 LOG = line(0, "/") + line(15, "/tea") + line(55, "/") + line(60, "/tea")
@@ -35,8 +37,10 @@ def reached(root: Path) -> list[int]:
     return [int(visits) for visits in found["visits"]]
 
 
-@pytest.mark.parametrize(("minutes", "expected"), [(10, [2, 1]), (15, [2, 2]), (30, [2, 2]), (40, [1, 1])])
-def test_the_gap_is_that_of_the_visits(tmp_path: Path, minutes: float, expected: list[int]) -> None:
+@pytest.mark.parametrize(
+    ("minutes", "number", "expected"), [(10, 3, [2, 1]), (15, 2, [2, 2]), (30, 2, [2, 2]), (40, 1, [1, 1])]
+)
+def test_the_gap_is_that_of_the_visits(tmp_path: Path, minutes: float, number: int, expected: list[int]) -> None:
     root = tmp_path / "lake"
     writer = Writer(root, ManualClock(START + 7200), config=with_gap(minutes))
     writer.commit({"a": LOG})
@@ -44,7 +48,7 @@ def test_the_gap_is_that_of_the_visits(tmp_path: Path, minutes: float, expected:
     assert reached(root) == expected
     with duckdb.connect(str(root / "logagg.duckdb"), read_only=True) as connection:
         [(visits,)] = connection.execute("SELECT sum(visits)::BIGINT FROM visits").fetchall()
-    assert visits == {10: 3, 15: 2, 30: 2, 40: 1}[minutes]
+    assert visits == number
 
 
 def test_a_lake_without_visits_has_the_default_gap(tmp_path: Path) -> None:
