@@ -161,7 +161,15 @@ def _show(found: Status, stream: Any) -> None:
     if remote := [tail for tail in found.tails if tail.name]:
         shown = [(one.name, one.state, one.age, one.heartbeat.following, one.heartbeat.unread) for one in remote]
         render.write(render.Rows(("tailer", "state", "heard", "logs", "unread"), shown), "table", stream)
+    _show_derivations(found, stream)
     _say(found.waiting, found.problems, stream)
+
+
+def _show_derivations(found: Status, stream: Any) -> None:
+    for one in found.derivations:
+        click.echo(one.text, stream)
+    if found.late:
+        click.echo(f"late: {counted(found.late, 'request')}, in no visit", stream)
 
 
 def _show_alerts(alerts: Sequence[AlertRow], stream: Any) -> None:

@@ -74,8 +74,8 @@ PANELS: tuple[Panel, ...] = (
     Panel("errors", "Errors", "errors", ("path", "status"), ("hits",)),
     Panel("slow", "Slow pages", "latency", ("path",), ("p95", "p50", "p99", "mean", "hits")),
     Panel(
-        "entries",
-        "Entries",
+        "pages_by_referrer",
+        "Pages by referrer",
         REQUESTS,
         ("referrer", "path"),
         ("views", "visitors"),

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Literal
 
 import duckdb
 
+from logagg.config.sections import Visits
 from logagg.errors import LogaggError, NotFound
 from logagg.query.names import MODELS, REPORTS
 from logagg.query.times import When, moment
+from logagg.rollup.visits import GAP
 
 BOTS = ("include", "exclude", "only")
 LIMIT = 20
@@ -86,10 +88,21 @@ def run(connection: duckdb.DuckDBPyConnection, wanted: ReportRequest) -> duckdb.
         if value is not None and name not in takes:
             raise LogaggError(f"report {wanted.name} cannot be filtered by {name}", "leave the option out")
     given = {name: value for name, value in wanted.parameters.items() if name in takes}
+    if "gap" in takes:
+        given["gap"] = _gap(connection)
     try:
         return connection.sql(query, params=given)
     except (duckdb.BinderException, duckdb.CatalogException) as error:  # a table or a column is missing
         raise LogaggError("an earlier logagg wrote the lake", "logagg compact upgrades it") from error
+
+
+def _gap(connection: duckdb.DuckDBPyConnection) -> int:
+    """Return the microseconds after which a visit is over, as the writer of the lake last had them."""
+    try:
+        [(gap,)] = connection.execute(f"FROM {GAP}").fetchall()
+    except duckdb.CatalogException:  # it derives no visits
+        return round(Visits().gap * 1_000_000)
+    return int(gap)
 
 
 def arrow(answer: duckdb.DuckDBPyRelation) -> pa.Table:

@@ -19,7 +19,8 @@ from logagg.errors import CHECK
 from logagg.lake import heartbeats, locks
 from logagg.lake.heartbeats import LockState
 from logagg.quantities import counted
-from logagg.query import tails
+from logagg.query import derivations, tails
+from logagg.query.derivations import DerivationHealth
 from logagg.query.tails import TailHealth
 
 
@@ -53,6 +54,8 @@ class Status:
     problems: tuple[str, ...]  # empty: healthy
     tails: tuple[TailHealth, ...] = ()
     writer: str = ""  # a sentence about the present or last writer of the lake
+    derivations: tuple[DerivationHealth, ...] = ()
+    late: int = 0  # requests that came too late for what is derived
 
     @property
     def healthy(self) -> bool:
@@ -66,7 +69,9 @@ class Status:
     def as_dict(self) -> dict[str, Any]:
         whole = {one.name: getattr(self, one.name) for one in dataclasses.fields(self)}
         sources = [dataclasses.asdict(source) for source in self.sources]
-        return {**whole, "sources": sources, "tails": [tail.as_dict() for tail in self.tails], "healthy": self.healthy}
+        whole["tails"] = [tail.as_dict() for tail in self.tails]
+        whole["derivations"] = [one.as_dict() for one in self.derivations]
+        return {**whole, "sources": sources, "healthy": self.healthy}
 
 
 def read(root: Path, connection: duckdb.DuckDBPyConnection, now: float, max_age: float | None = None) -> Status:
@@ -93,6 +98,7 @@ def read(root: Path, connection: duckdb.DuckDBPyConnection, now: float, max_age:
         tuple(problems),
         found,
         _writer(lock, owners, found),
+        *derivations.read(connection),
     )
 
 

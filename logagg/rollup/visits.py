@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 NAME = "visits"
 OPEN, SEEN = "visits_open", "visits_seen"
+GAP = "visits_gap"  # a view with the setting, for queries that cut visits themselves
 KINDS = "kind IN ('pageview', 'click', 'conversion')"  # of the events that a visit consists of
 HOUR = 3600  # seconds
 _DAY = 86_400_000_000  # microseconds
@@ -258,7 +259,8 @@ class Visits(Derivation):
     def live(self) -> Mapping[str, str]:
         chain = f"WITH {_chain(derived.REQUESTS, self._gap)}, visit AS ({_visits(derived.REQUESTS, self._memory)})"
         queries = {**_of_visits("visit"), "flows": f"FROM ({_flows(derived.REQUESTS, 'visit')})"}
-        return {name: f"{chain} {query}" for name, query in queries.items()}
+        views = {name: f"{chain} {query}" for name, query in queries.items()}
+        return {**views, GAP: f"SELECT {self._gap}::BIGINT AS microseconds"}
 
     @property
     def _gap(self) -> int:

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from random import Random
 
+import duckdb
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -215,6 +216,38 @@ def test_remembered_visitors_are_bounded(root: Path, clock: ManualClock) -> None
     seen = writer.lake.state.evicted["visits_seen"]
     assert seen > 0 and not any(part.rollup == "visits_seen" for part in writer.lake.state.parts)
     writer.close()
+
+
+def test_an_old_lake_has_visits_at_once(root: Path, clock: ManualClock) -> None:
+    """A lake with requests that was written before there were visits: it has neither their tables nor a watermark."""
+    none = replace(KEEP_ALL.visits, enabled=False), replace(KEEP_ALL.attribution, enabled=False)
+    traffic, old = Traffic(Random(7)), replace(KEEP_ALL, visits=none[0], attribution=none[1])
+    writer = Writer(root, clock, config=old)
+    for _ in range(3):
+        traffic.write("a", 20, 600)
+        clock.sleep(max(0.0, traffic.now - clock.now()) + 2 * LATE)
+        writer.commit(traffic.logs)
+    writer.close()
+    link = root / "logagg.duckdb"
+    file = link.resolve().rename(root / "catalog/000009.duckdb")  # by its name no digest is to be compared
+    link.unlink()
+    link.symlink_to("catalog/000009.duckdb")
+    with duckdb.connect(str(file)) as catalog:
+        catalog.execute("DROP TABLE derivations; DROP TABLE evicted")
+        catalog.execute("ALTER TABLE lake DROP COLUMN late; ALTER TABLE lake DROP COLUMN reached")
+        views = {name for (name,) in catalog.execute("SELECT view_name FROM duckdb_views()").fetchall()}
+    assert "requests" in views and not views & {"visits", "flows"}
+    Writer(root, clock).close()
+    assert_visits(root)
+    writer = Writer(root, clock)
+    assert writer.lake.state.watermark == NEVER
+    traffic.write("a", 5, 10)
+    clock.sleep(max(0.0, traffic.now - clock.now()) + 2 * LATE)
+    writer.commit(traffic.logs)
+    clock.sleep(10 * LATE)
+    assert writer.derive()
+    writer.close()
+    assert_visits(root)
 
 
 def test_visits_that_are_switched_off_stay_and_go_on(root: Path, clock: ManualClock) -> None:

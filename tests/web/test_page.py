@@ -52,6 +52,29 @@ def test_numbers_equal_sql(page: Page, demo_page: tuple[Command, str]) -> None:
     assert sum(map(number, cells)) == hits, "the table beside the chart has all of it"
 
 
+@pytest.mark.parametrize(
+    ("panel", "view", "columns", "measure"),
+    [
+        ("entry_pages", "visits", ("entry",), "visits"),
+        ("exit_pages", "visits", ("exit",), "visits"),
+        ("flows", "flows", ("from_path", "to_path"), "hits"),
+    ],
+)
+def test_the_panels_of_visits_equal_sql(
+    page: Page, demo_page: tuple[Command, str], panel: str, view: str, columns: tuple[str, ...], measure: str
+) -> None:
+    by, known = ", ".join(columns), f" AND {columns[0]} <> ''" if view == "visits" else ""
+    rows = demo_page[0].read(
+        f"SELECT {by}, sum({measure})::BIGINT AS n FROM {view} WHERE {CONDITION}{known} GROUP BY {by} ORDER BY n DESC, {by} LIMIT 10"
+    )
+    assert len(rows) == 10
+    wide = len(columns)
+    shown = board(page, panel)
+    assert [(*row[:wide], number(row[wide])) for row in shown] == [
+        (*(one or "–" for one in row[:-1]), row[-1]) for row in rows
+    ]
+
+
 def test_a_click_filters_everything_and_back_undoes(page: Page, demo_page: tuple[Command, str]) -> None:
     before = tile(page, "Hits")
     panel_of(page, "browsers").get_by_role("button", name="Chrome", exact=True).click()

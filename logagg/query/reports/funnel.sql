@@ -1,10 +1,10 @@
 -- How many visits went from page to page: of those that saw the first of $steps, those that saw the next one after it, and so on.
--- It reads requests, so it looks back as far as these are kept. Visits are cut after 30 minutes.
+-- It reads requests, so it looks back as far as these are kept. Visits are cut as those of the lake, after $gap microseconds.
 WITH RECURSIVE events AS (
   SELECT
     visitor, site, is_bot, path, kind,
     row_number() OVER w AS o,
-    coalesce(epoch_us(ts) - epoch_us(lag(ts) OVER w) > 1800000000, true) AS starts
+    coalesce(epoch_us(ts) - epoch_us(lag(ts) OVER w) > $gap::BIGINT, true) AS starts
   FROM requests
   WHERE kind IN ('pageview', 'click', 'conversion')
     AND ts >= coalesce($since::TIMESTAMPTZ, '-infinity') AND ts < coalesce($until::TIMESTAMPTZ, 'infinity')

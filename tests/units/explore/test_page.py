@@ -68,7 +68,7 @@ def test_a_lake_says_what_it_has(ask: Ask, facts: Facts) -> None:
     assert measures <= lake["measures"].keys() and lake["measures"]["bytes"]["unit"] == "bytes"
     unkept = lake_answer("demo", replace(facts, requests_kinds=frozenset()), ask, "1.2")
     left = {panel["name"]: panel["present"] for panel in unkept["panels"]}
-    assert unkept["requests_from"] is None and left["pages"] and not left["entries"]
+    assert unkept["requests_from"] is None and left["pages"] and not left["pages_by_referrer"]
     after = lake_answer("demo", facts, ask, "1.2", since=lake["newest"])
     later = {panel["name"]: panel["present"] for panel in after["panels"]}
     assert later["pages"] and not later["extensions"]
