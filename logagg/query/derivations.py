@@ -9,9 +9,8 @@ from typing import Any
 
 import duckdb
 
+from logagg.lake_format import VISITS
 from logagg.quantities import counted
-from logagg.rollup.requests import NAME as REQUESTS
-from logagg.rollup.visits import NAME as VISITS
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,5 +62,5 @@ def _reason(name: str, kinds: Sequence[str], *, derives: bool) -> str:
     if not derives:
         return "they are switched off"
     if not kinds:
-        return f"{REQUESTS} are not kept"
+        return "requests are not kept"
     return "page views are not kept" if name == VISITS and "pageview" not in kinds else ""

@@ -12,9 +12,9 @@ import duckdb
 
 from logagg.config.sections import Visits
 from logagg.errors import LogaggError, NotFound
+from logagg.lake_format import VISITS_GAP
 from logagg.query.names import MODELS, REPORTS
 from logagg.query.times import When, moment
-from logagg.rollup.visits import GAP
 
 BOTS = ("include", "exclude", "only")
 LIMIT = 20
@@ -99,7 +99,7 @@ def run(connection: duckdb.DuckDBPyConnection, wanted: ReportRequest) -> duckdb.
 def _gap(connection: duckdb.DuckDBPyConnection) -> int:
     """Return the microseconds after which a visit is over, as the writer of the lake last had them."""
     try:
-        [(gap,)] = connection.execute(f"FROM {GAP}").fetchall()
+        [(gap,)] = connection.execute(f"FROM {VISITS_GAP}").fetchall()
     except duckdb.CatalogException:  # it derives no visits
         return round(Visits().gap * 1_000_000)
     return int(gap)

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from logagg.lake_format import VISITS as NAME
+from logagg.lake_format import VISITS_GAP
 from logagg.rollup import derived
 from logagg.rollup.definitions import TIMESTAMP, VISITORS, Measure, Part, Rollup, Rows
 from logagg.rollup.derived import Derivation, Span
@@ -23,9 +25,7 @@ from logagg.sketches import GAMMA, LOWEST, SHORTEST, K
 if TYPE_CHECKING:
     import duckdb
 
-NAME = "visits"
 OPEN, SEEN = "visits_open", "visits_seen"
-GAP = "visits_gap"  # a view with the setting, for queries that cut visits themselves
 KINDS = "kind IN ('pageview', 'click', 'conversion')"  # of the events that a visit consists of
 HOUR = 3600  # seconds
 _DAY = 86_400_000_000  # microseconds
@@ -260,7 +260,7 @@ class Visits(Derivation):
         chain = f"WITH {_chain(derived.REQUESTS, self._gap)}, visit AS ({_visits(derived.REQUESTS, self._memory)})"
         queries = {**_of_visits("visit"), "flows": f"FROM ({_flows(derived.REQUESTS, 'visit')})"}
         views = {name: f"{chain} {query}" for name, query in queries.items()}
-        return {**views, GAP: f"SELECT {self._gap}::BIGINT AS microseconds"}
+        return {**views, VISITS_GAP: f"SELECT {self._gap}::BIGINT AS microseconds"}
 
     @property
     def _gap(self) -> int:
