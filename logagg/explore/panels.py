@@ -14,6 +14,7 @@ from logagg.explore.query import Ask
 from logagg.explore.scope import DIMENSIONS, Period, Scope, timestamp
 from logagg.explore.tables import DEFINITIONS, Origin, aggregate, compared, is_sketch, merged, origin_of
 from logagg.quoting import identifier, literal
+from logagg.rollup.conversions import TABLES as OF_ATTRIBUTION
 from logagg.rollup.requests import NAME as REQUESTS
 from logagg.rollup.visits import FLOWS, VISITS
 from logagg.rollup.visits import TABLES as OF_VISITS
@@ -156,7 +157,7 @@ def panels_of(facts: Facts) -> Mapping[str, Panel]:
 
 def _own(facts: Facts) -> Iterator[Panel]:
     for name, columns in facts.rollups.items():
-        if name in DEFINITIONS or name == REQUESTS or name in OF_VISITS:
+        if name in DEFINITIONS or name in (REQUESTS, *OF_VISITS, *OF_ATTRIBUTION):
             continue
         dimensions = tuple(one for one, kind in columns.items() if kind == "string" or one == "status")[:3]
         counted = (one for one, kind in columns.items() if kind in ("int64", "double") or kind.startswith("list"))

@@ -179,12 +179,13 @@ class Snapshots:
         settings = {
             "threads": str(self._limits.threads),
             "memory_limit": literal(f"{self._limits.memory}B"),
-            "temp_directory": literal(spill.directory()),
             "python_scan_all_frames": "false",
             "python_enable_replacements": "false",
             "preserve_insertion_order": "false",
             "parquet_metadata_cache": "true",  # else each query reads the metadata of all files: a third of a short one
         }
+        if self._confined:  # for others `connect` sets it, unless a query of this process has spilled into it already
+            settings["temp_directory"] = literal(spill.directory())
         for name, value in settings.items():
             connection.execute(f"SET {name} = {value}")
         if self._confined:

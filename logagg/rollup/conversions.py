@@ -47,6 +47,9 @@ def _schema(*names: str) -> pa.Schema:
     return pa.schema([pa.field(name, _NUMBERS.get(name, pa.string())) for name in names])
 
 
+TABLES = (NAME, TOUCHES, SHOWN, MATCHES.name)
+
+
 @dataclass(frozen=True, slots=True)
 class Attribution(Derivation):
     """Touches, paths and matches, by the windows of the join."""
