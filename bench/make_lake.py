@@ -32,7 +32,7 @@ import pyarrow.compute as pc
 from bench.make_log import DAY, Numbers
 from logagg.clock import ManualClock
 from logagg.config.rules import KINDS
-from logagg.config.sections import Config, Requests, Retention
+from logagg.config.sections import Attribution, Config, Requests, Retention, Visits
 from logagg.lake.lake import Lake
 from logagg.parse.channels.arrivals import Arrival
 from logagg.parse.geo.layouts import FIELDS
@@ -62,6 +62,7 @@ LOG, REJECTS, BAD = (
 Mask = npt.NDArray[np.bool_]
 Result = TypeVar("Result")
 
+_LACKING = ("user", "query", "click_id", "order_id", "currency", *FIELDS, *Arrival._fields)  # columns without values
 _BROWSERS = ("Chrome", "Safari", "Firefox", "Edge", "Opera", "Samsung Internet")
 _SYSTEMS = ("Windows", "macOS", "Linux", "Android", "iOS")
 _ROBOTS = ("Googlebot", "Bingbot", "GPTBot", "AhrefsBot", "curl")
@@ -133,7 +134,8 @@ class Events:
         inside = (kind == KINDS.index("pageview")) & (codes["referrer"] == 1)
         columns = plain | {name: self._column(name, one) for name, one in codes.items()}
         columns |= {"id": self._ids(kind <= KINDS.index("conversion"))}
-        columns |= {name: pa.nulls(rows, TEXT) for name in ("user", "query", *FIELDS, *Arrival._fields)}
+        columns |= {name: pa.nulls(rows, TEXT) for name in _LACKING}
+        columns["value_micros"] = pa.nulls(rows, pa.int64())
         columns["from_path"] = self._column("from_path", self._often(1.5, PAGES, rows), ~inside)
         return pa.table(
             [columns[name].cast(EVENT_SCHEMA.field(name).type) for name in EVENT_SCHEMA.names], schema=EVENT_SCHEMA
@@ -203,7 +205,14 @@ class Year:
     """A tail that has run for a year, on a clock of its own."""
 
     def __init__(self, root: Path, rates: Callable[[float], float]) -> None:
-        self._clock, self._config = ManualClock(0.0), replace(Config(), retention=Retention(None, None, None))
+        # Nothing is derived here, as it would be beside a tail: requests would have to stay until then.
+        self._clock = ManualClock(0.0)
+        self._config = replace(
+            Config(),
+            retention=Retention(None, None, None),
+            visits=Visits(enabled=False),
+            attribution=Attribution(enabled=False),
+        )
         self._root = root
         self._lake = Lake.open(root, tables_of(self._config), clock=self._clock, config=self._config)
         self._events, self._logs, self._rates = Events(), Logs(), rates

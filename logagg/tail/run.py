@@ -79,8 +79,9 @@ def maintained(lake: Lake) -> Iterator[Sample]:
     yield LATE.of(state.late)
     for name, mark in state.derived.items():
         yield DERIVED_UNTIL.of(mark.until.timestamp(), name)
-    for table, rows in state.evicted.items():
-        yield EVICTED.of(rows, table)
+    derived = {table for mark in state.derived.values() for table in mark.tables}
+    for table in sorted(derived | set(state.evicted)):
+        yield EVICTED.of(state.evicted.get(table, 0), table)
 
 
 class Run:

@@ -16,7 +16,7 @@ def log(tmp_path: Path) -> Path:
     """A log with a page, an asset and a click of somebody who has logged in."""
     path = tmp_path / "access.log"
     page = combined([("/tea?q=private", 200), ("/site.CSS?v=1", 200), (AD, 302)])
-    path.write_text(page.replace(" - - [", " - ann [", 2))
+    path.write_text(page.replace(" - - [", " - zoe-k [", 2))
     return path
 
 
@@ -40,15 +40,15 @@ def test_each_line_is_a_request_at_its_position(logagg: Command, log: Path) -> N
 def test_no_query_and_no_name_by_default(logagg: Command, log: Path) -> None:
     logagg.run("tail", "--once", "-q", log)
     assert logagg.read('SELECT count(query), count("user") FROM requests') == [(0, 0)]
-    assert not holds(logagg.lake, b"private", b"hunter2", b"ann", b"192.0.2")
+    assert not holds(logagg.lake, b"private", b"hunter2", b"zoe-k", b"192.0.2")
 
 
 def test_queries_and_names_where_they_are_asked_for(logagg: Command, log: Path) -> None:
     logagg.env |= {"LOGAGG_REQUESTS_QUERY": "true", "LOGAGG_PRIVACY_USERS": "true"}
     logagg.run("tail", "--once", "-q", log)
     assert logagg.read('SELECT query, "user" FROM requests ORDER BY ts') == [
-        ("q=private", "ann"),
-        ("v=1", "ann"),
+        ("q=private", "zoe-k"),
+        ("v=1", "zoe-k"),
         (AD.partition("?")[2], ""),
     ]
 
@@ -60,7 +60,7 @@ def test_a_name_is_a_dimension_where_names_are_kept(logagg: Command, log: Path, 
     assert '"user" is not a dimension' in refused
     (tmp_path / "logagg.toml").write_text(f"[privacy]\nusers = true\n{rollup}")
     logagg.run("tail", "--once", "-q", log)
-    assert logagg.read('SELECT "user", sum(hits)::INT FROM logins GROUP BY ALL ORDER BY 1') == [("", 1), ("ann", 2)]
+    assert logagg.read('SELECT "user", sum(hits)::INT FROM logins GROUP BY ALL ORDER BY 1') == [("", 1), ("zoe-k", 2)]
 
 
 def test_only_kinds_that_are_asked_for(logagg: Command, log: Path) -> None:

@@ -28,7 +28,7 @@ from logagg.lake.pending import PendingCommits
 from logagg.lake.progress import MergeProgress
 from logagg.lake.state import PendingCommit, State
 from logagg.rollup.conditions import Sql
-from logagg.rollup.configured import tables_of
+from logagg.rollup.configured import derivations_of, requests_of
 from logagg.rollup.definitions import DEFAULTS, Measure, Part, Rollup
 from logagg.rollup.derived import Definition
 from logagg.rollup.shard import Shard, ShardSettings
@@ -54,7 +54,7 @@ BEFORE, AFTER = (*DEFAULTS, EARLY), (*DEFAULTS, EARLY, LATE)
 
 
 def tables(rollups: Sequence[Rollup], config: Config) -> tuple[Definition, ...]:
-    return (*rollups, tables_of(config)[-1])
+    return (*rollups, *derivations_of(config), requests_of(config))
 
 
 class Writer(Feed):

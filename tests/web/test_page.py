@@ -196,7 +196,7 @@ def test_sort_search_and_all_rows(page: Page, demo_page: tuple[Command, str]) ->
 
 def test_the_sql_of_a_panel_runs_in_the_command(page: Page, demo_page: tuple[Command, str]) -> None:
     rows = board(page, "pages")
-    page.get_by_role("button", name="Menu of Pages").click()
+    page.get_by_role("button", name="Menu of Pages", exact=True).click()
     page.get_by_role("button", name="SQL", exact=True).click()
     sql = page.locator("dialog pre, [role=dialog] pre").inner_text()
     found = json.loads(demo_page[0].run("sql", "--json", sql).stdout)
@@ -205,7 +205,7 @@ def test_the_sql_of_a_panel_runs_in_the_command(page: Page, demo_page: tuple[Com
 
 @pytest.mark.parametrize("form", ["CSV", "JSON", "Parquet"])
 def test_downloads(form: str, page: Page) -> None:
-    page.get_by_role("button", name="Menu of Pages").click()
+    page.get_by_role("button", name="Menu of Pages", exact=True).click()
     with page.expect_download() as download:
         page.get_by_role("link", name=form, exact=True).first.click()
     content = download.value.path().read_bytes()
