@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import duckdb
+import pytest
 
 from bench import journeys
 
 
+@pytest.mark.thorough
 def test_every_figure_is_that_of_the_journeys(tmp_path: Path) -> None:
     truth = journeys.written(4_000, seed=3)
     lake = journeys.read(tmp_path, truth)

@@ -24,6 +24,7 @@ minute = "forever"
 """
 
 
+@pytest.mark.thorough
 @pytest.mark.e2e
 @pytest.mark.slow
 def test_killed_at_each_step_and_finished_by_the_ordinary_command(logagg: Command) -> None:
