@@ -42,6 +42,7 @@ def test_the_command_line_imports_nothing_heavy() -> None:
     assert done.stdout.strip() == "[]"
 
 
+@pytest.mark.slow
 def test_a_tail_reads_before_it_imports_the_libraries_for_writing() -> None:
     heavy = ("pandas", "duckdb", "pyarrow.parquet", "watchdog", "rich", "prometheus_client")
     code = f"import logagg.tail.local, sys; print([m for m in {heavy} if m in sys.modules])"

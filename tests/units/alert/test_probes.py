@@ -49,6 +49,7 @@ def test_a_tail_that_is_not_heard_of_lags_and_one_that_has_ended_does_not(tmp_pa
     assert lag(tmp_path, NOW + 500) == []
 
 
+@pytest.mark.slow
 def test_rejects_of_the_window(tmp_path: Path) -> None:
     feed = Feed(tmp_path / "lake", ManualClock(), MINUTES)
     line = b'192.0.2.1 - - [02/Mar/2026:10:00:00 +0000] "GET /a HTTP/1.1" 200 1 "-" "x"\n'

@@ -109,6 +109,7 @@ def test_a_server_that_does_not_know_a_command() -> None:
     assert state.up and state.functions and not state.workers
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("handle", [silent, drips, answering(version=b"OK 1\n", status=b"f\t0\t0\t1\n")])
 def test_a_server_that_gives_no_answer(handle: Handle) -> None:
     assert "something listens there, but gives no answer; is it gearmand?" in seen(handle).problem
@@ -139,6 +140,7 @@ def test_nothing_listens() -> None:
     assert "no job server answers: Connection refused; start gearmand there" in state.problem and not state.up
 
 
+@pytest.mark.slow
 def test_servers_are_asked_at_the_same_time() -> None:
     answers = answering(version=b"OK 1\n", status=b".\n", workers=b".\n")
     with listening(silent) as one, listening(drips) as two, listening(answers) as three:
@@ -148,6 +150,7 @@ def test_servers_are_asked_at_the_same_time() -> None:
     assert [(state.server, state.up) for state in states] == [(one, False), (two, False), (three, True)]
 
 
+@pytest.mark.slow
 def test_a_name_whose_look_up_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
     over = threading.Event()
 

@@ -141,6 +141,7 @@ def test_the_window_is_the_day_before_the_newest_data(ask: Ask, facts: Facts) ->
     assert window(since="2d", until="1d") == (NOW - 2 * day, NOW - day)
 
 
+@pytest.mark.slow
 def test_site_and_robots_narrow_the_page(demo_lake: Path, ask: Ask) -> None:
     asked = FileRequest("2026-03-02", "2026-03-05", site="shop.example.com", bots="exclude", rows=3)
     data = answers(demo_lake, asked, NOW.timestamp())

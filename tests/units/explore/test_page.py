@@ -26,6 +26,7 @@ NOW = datetime(2026, 3, 5, tzinfo=UTC).timestamp()
 WINDOW = "ts >= '2026-03-04 00:00Z' AND ts < '2026-03-05 00:00Z'"
 
 
+@pytest.mark.slow
 def test_a_page_adds_up(ask: Ask, facts: Facts) -> None:
     page = page_answer(Scope.of(NOW, compare="previous"), facts, ask, limit=500)
     [(hits, size, errors)] = ask(

@@ -34,6 +34,7 @@ def rows_of(panel: Panel, origin: Origin, scope: Scope, ask: Ask) -> dict[tuple[
     return {tuple(row[:width]): list(row[width:]) for row in ask(sql).rows if any(row[width:])}
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(
     panel=st.sampled_from(ROLLED_UP),
@@ -86,6 +87,7 @@ def test_percentiles_of_both_are_within_a_percent(ask: Ask, facts: Facts) -> Non
         assert values == pytest.approx(found["requests"][path], rel=0.011), path
 
 
+@pytest.mark.slow
 def test_the_sql_that_is_shown_is_what_ran(ask: Ask, facts: Facts) -> None:
     scope = Scope.of(0, compare="previous", is_=["browser:Chrome"], since="2026-03-03", until="2026-03-05")
     for panel in PANELS:

@@ -168,6 +168,7 @@ def test_a_broken_archive_gives_the_same_again(tmp_path: Path) -> None:
     content.close()
 
 
+@pytest.mark.slow
 def test_a_forged_xz_that_needs_much_memory_counts_as_broken(tmp_path: Path) -> None:
     filters = [{"id": lzma.FILTER_LZMA2, "dict_size": 1 << 30}]
     forged = lzma.LZMACompressor(lzma.FORMAT_XZ, filters=filters)  # no data: the compressor would take the memory, too

@@ -435,6 +435,7 @@ def writing(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
         yield writing
 
 
+@pytest.mark.slow
 def test_standard_input(bench: Bench, writing: int) -> None:
     tailer = bench.tailer("-", max_line=50, chunk_bytes=64)
     os.write(writing, b"one\ntw")

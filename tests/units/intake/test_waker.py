@@ -42,6 +42,7 @@ def test_a_directory_that_is_created_later(waker: Waker, notices: list[tuple[str
     assert is_woken_by(waker, folder) and notices == []
 
 
+@pytest.mark.slow
 def test_a_directory_that_is_created_again(waker: Waker, notices: list[tuple[str, str]], tmp_path: Path) -> None:
     folder = tmp_path / "logs"
     for _ in range(3):

@@ -54,6 +54,7 @@ def test_the_start_of_the_steady_clock_is_read_back_and_may_be_missing(tmp_path:
     assert catalog.read(path).steady == NEVER
 
 
+@pytest.mark.slow
 def test_a_large_catalog_is_compressed(tmp_path: Path) -> None:
     path, state = tmp_path / "1.duckdb", of_sources(20_000)
     catalog.write(path, state)

@@ -228,6 +228,7 @@ def test_a_long_merge_is_reported_and_a_short_one_is_not() -> None:
     assert len(seen) == 50 and seen[9] == "merging pages: 1,000 of 5,000 rows" and REFRESH < LONG / 10
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("span", [60, 24 * 60], ids=["an hour", "a day"])
 def test_a_tail_writes_a_row_few_times_for_any_time_spans(span: int, tmp_path: Path) -> None:
     parts, progress, each, flushes = list[Part](), MergeProgress(), 48, 64

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pytest
 
 from logagg.lake.parts import FLUSH, MONTH, READ, PartReader, PartWriter, micros
 from logagg.rollup.definitions import DEFAULTS
@@ -55,6 +56,7 @@ def test_writers_that_make_the_directory_at_the_same_time(tmp_path: Path) -> Non
                 done.result()
 
 
+@pytest.mark.slow
 def test_a_batch_has_the_requested_bytes_regardless_of_compression(tmp_path: Path) -> None:
     rows = alike(600_000)
     with PartWriter(tmp_path, TRAFFIC, MONTH, 60) as writer:

@@ -77,6 +77,7 @@ def test_flushes_become_an_hour_and_a_day(feed: Feed, root: Path) -> None:
     assert_holds(root, log)
 
 
+@pytest.mark.slow
 def test_a_merge_keeps_the_order_of_times(feed: Feed, root: Path) -> None:
     log = at(0.2) + at(0.1)
     feed.flush(log)
@@ -88,6 +89,7 @@ def test_a_merge_keeps_the_order_of_times(feed: Feed, root: Path) -> None:
     assert found == sorted(found) and len(found) == 12
 
 
+@pytest.mark.slow
 def test_a_query_passes_over_merged_requests_of_other_paths(feed: Feed, root: Path) -> None:
     log = at(0.1, path="/milk")
     feed.flush(log)
@@ -132,6 +134,7 @@ def test_the_oldest_are_dropped_by_their_age_from_the_newest(feed: Feed, root: P
     assert_holds(root, log)
 
 
+@pytest.mark.slow
 def test_a_part_of_old_and_young_requests_is_cut(feed: Feed, root: Path) -> None:
     log = at(0) + at(20)
     feed.flush(log)
@@ -144,6 +147,7 @@ def test_a_part_of_old_and_young_requests_is_cut(feed: Feed, root: Path) -> None
     assert feed.lake.expire() == 0
 
 
+@pytest.mark.slow
 def test_all_are_dropped_when_no_line_was_read_for_their_age(root: Path) -> None:
     clock = ManualClock(time.time())
     feed, log = Feed(root, clock, config()), at(0)
@@ -158,6 +162,7 @@ def test_all_are_dropped_when_no_line_was_read_for_their_age(root: Path) -> None
     feed.close()
 
 
+@pytest.mark.slow
 def test_the_oldest_are_dropped_beyond_a_size(feed: Feed, root: Path) -> None:
     log = b""
     for day in range(4):
@@ -174,6 +179,7 @@ def test_the_oldest_are_dropped_beyond_a_size(feed: Feed, root: Path) -> None:
     assert_holds(root, log)
 
 
+@pytest.mark.slow
 def test_retention_of_days_applies_to_requests_too(root: Path) -> None:
     clock = ManualClock(START.timestamp() + 10 * DAY)
     short = replace(config(keep=None), retention=Retention(None, None, 5 * DAY))
@@ -185,6 +191,7 @@ def test_retention_of_days_applies_to_requests_too(root: Path) -> None:
     feed.close()
 
 
+@pytest.mark.slow
 def test_switched_off_and_on_again(root: Path) -> None:
     clock, log = ManualClock(START.timestamp() + 10 * DAY), b""
     for day, settings in ((0.0, {}), (0.1, {"keep": 0.0}), (0.2, {})):
@@ -200,6 +207,7 @@ def test_switched_off_and_on_again(root: Path) -> None:
     assert ask(root, "SELECT requests_from FROM lake")[0][0] > START + timedelta(days=0.1)
 
 
+@pytest.mark.slow
 def test_a_new_kind_is_complete_from_its_configuration_on(root: Path) -> None:
     clock = ManualClock(START.timestamp() + 10 * DAY)
     feed, log = Feed(root, clock, config(kinds=("asset",))), at(0) + at(0.01, path="/a.css")
@@ -227,6 +235,7 @@ def test_repairing_a_lake_gives_up_the_time_of_lost_requests(feed: Feed, root: P
     assert datetime.fromtimestamp(START.timestamp(), UTC) < ask(root, "SELECT requests_from FROM lake")[0][0]
 
 
+@pytest.mark.slow
 def test_a_check_finds_requests_that_are_missing(feed: Feed, root: Path) -> None:
     feed.flush(at(0) + at(1) + at(2))
     feed.lake.compact_all()

@@ -72,6 +72,7 @@ def contents(folder: Path) -> dict[Path, int]:
     return {path: path.lstat().st_mtime_ns for path in folder.rglob("*")}
 
 
+@pytest.mark.slow
 def test_an_intact_lake_is_not_changed(lake: Path) -> None:
     before = contents(lake)
     found = verification(lake)
@@ -149,6 +150,7 @@ def test_rows_that_count_twice(lake: Path) -> None:
     assert any("lines that its sources gave" in one for one in what) and any("agents.hits" in one for one in what)
 
 
+@pytest.mark.slow
 def test_impossible_positions(lake: Path) -> None:
     state = state_of(lake)
     id_, shards = next(iter(state.progress.items()))
@@ -157,6 +159,7 @@ def test_impossible_positions(lake: Path) -> None:
     assert id_ in problem(lake) and "position -1 are impossible" in problem(lake)
 
 
+@pytest.mark.slow
 def test_an_invalid_secret(lake: Path) -> None:
     secret = lake / "secret"
     secret.chmod(0o644)

@@ -166,6 +166,7 @@ def test_signals_are_for_the_parent(child: Child, channel: Channel, number: int)
     assert channel.call("repeat", b"x", 2) == b"xx"
 
 
+@pytest.mark.slow
 def test_children_end_when_their_parent_is_killed(tmp_path: Path) -> None:
     program = (
         "import sys, time; from logagg.parse_pool.child import Child, BufferPool; from tests.units.parse_pool.test_child import work\n"

@@ -82,6 +82,7 @@ def in_buffers(made: Parsers, count: int) -> list[memoryview]:
     return [buffer[: len(LINES)] for buffer in buffers]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("killed", [False, True])
 def test_lines_are_parsed_without_a_copy(processes: Parsers, killed: bool) -> None:
     """In memory shared with the parsers; in other memory if all buffers are taken; and by this process when a parser dies."""

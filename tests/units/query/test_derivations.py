@@ -37,6 +37,7 @@ def filled(root: Path, clock: ManualClock, config: Config = KEEP_ALL) -> tuple[W
     return writer, traffic
 
 
+@pytest.mark.slow
 def test_the_watermark_and_late_requests(tmp_path: Path, clock: ManualClock) -> None:
     root = tmp_path / "lake"
     writer, traffic = filled(root, clock)
@@ -58,6 +59,7 @@ def test_the_watermark_and_late_requests(tmp_path: Path, clock: ManualClock) -> 
     assert f"late: {late} requests, in no visit" in command.run("status").stdout
 
 
+@pytest.mark.slow
 def test_evicted_rows(tmp_path: Path, clock: ManualClock) -> None:
     root, config = tmp_path / "lake", replace(KEEP_ALL, visits=replace(KEEP_ALL.visits, max_size=1))
     writer, traffic = filled(root, clock, config)
@@ -73,6 +75,7 @@ def test_evicted_rows(tmp_path: Path, clock: ManualClock) -> None:
     assert visits(root).text.endswith(f"; {rows} rows of visits_seen evicted")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("config", "reason"),
     [
@@ -87,6 +90,7 @@ def test_why_there_are_no_visits(tmp_path: Path, clock: ManualClock, config: Con
     assert logagg.open(root).status().healthy
 
 
+@pytest.mark.slow
 def test_visits_that_are_switched_off(tmp_path: Path, clock: ManualClock) -> None:
     root = tmp_path / "lake"
     writer, _ = filled(root, clock)

@@ -107,6 +107,7 @@ def test_times_are_in_utc(root: Path) -> None:
     assert answers(root, "SELECT min(ts) FROM pages") == [[datetime(2026, 11, 24, 12, tzinfo=UTC)]]
 
 
+@pytest.mark.slow
 def test_the_newest_snapshot_is_queried(root: Path) -> None:
     sandbox = Sandbox(root)
     for number in (1, 2):
@@ -115,6 +116,7 @@ def test_the_newest_snapshot_is_queried(root: Path) -> None:
         write_catalog(root, number + 1)
 
 
+@pytest.mark.slow
 def test_files_that_were_named_can_be_joined(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     names, folder = tmp_path / "na'mes.csv", tmp_path / "folder"
     names.write_text("campaign,name\nc,Copper\n")
@@ -167,6 +169,7 @@ def test_limits(root: Path) -> None:
         Sandbox(root, limits=QueryLimits(memory=1))
 
 
+@pytest.mark.slow
 def test_data_beyond_memory_is_spilled_and_removed(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     place = tmp_path / "spill"
     place.mkdir()

@@ -69,6 +69,7 @@ def test_a_key_is_folded_with_all_its_carried_rows(made: list[tuple[int, str, in
             assert path == OTHER or value == whole[what, ts, path]
 
 
+@pytest.mark.slow
 @given(st.lists(st.integers(0, 604_800 * 10**9), min_size=1, max_size=40), st.randoms(use_true_random=False))
 def test_durations_add_up_the_same_in_any_order_and_portions(durations: list[int], draw: random.Random) -> None:
     def once(values: list[int]) -> pa.Table:

@@ -118,6 +118,7 @@ def traffic(random: random.Random, count: int, span: float) -> list[Event]:
     return made
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(6))
 @pytest.mark.parametrize(("count", "span"), [(40, 3 * 3600), (150, 4 * DAY), (150, 200 * DAY), (600, 40 * DAY)])
 def test_any_traffic_gives_the_paths_of_the_oracle(
@@ -152,6 +153,7 @@ def test_clicks_have_the_impressions_of_the_oracle(db: duckdb.DuckDBPyConnection
     assert found == {(k.source, k.position): reason for k, reason in oracle.matches(events)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("steps", [1, 3, 9])
 def test_the_places_of_watermarks_make_no_difference(db: duckdb.DuckDBPyConnection, seed: int, steps: int) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -54,6 +55,7 @@ def test_some_rows_in_the_order_of_their_hashes(keys: list[tuple[object, int]], 
     )
 
 
+@pytest.mark.slow
 @given(KEYS)
 def test_rows_of_equal_keys_are_a_group(keys: list[tuple[object, int]]) -> None:
     groups, expected = grouped(keys)
@@ -103,6 +105,7 @@ def test_durations_of_a_lake_without_the_bound() -> None:
     assert groups.totals(np.array([1e18, 0.5, 1e17])).held.tolist() == [1.1e18]
 
 
+@pytest.mark.slow
 @given(rows=st.lists(st.tuples(st.integers(0, 5), SKETCH), min_size=1, max_size=40))
 def test_merged_sketches_are_unions(rows: list[tuple[int, list[int]]]) -> None:
     keys, sketches = zip(*rows, strict=True)

@@ -93,6 +93,7 @@ def test_an_answer_is_sent_once_until_the_next_commit(client: TestClient) -> Non
     assert other.headers["etag"] != first.headers["etag"]
 
 
+@pytest.mark.slow
 def test_requests_and_their_lines(client: TestClient) -> None:
     asked = {**DAYS, "is": ["status:500", "path:/articles/tea.html"], "limit": 5}
     rows = client.get("/api/requests", params=asked).json()["rows"]

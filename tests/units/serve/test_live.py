@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import pytest
+
 from logagg.serve.live import Announcer
 
 
@@ -28,6 +30,7 @@ def test_a_page_is_told_what_is_and_what_changes() -> None:
     assert [one for one in found if b"event: status" in one][0].endswith(b'"state": "good"}\n\n')
 
 
+@pytest.mark.slow
 def test_a_page_that_does_not_read_holds_nothing_up() -> None:
     count = 0
 
@@ -50,6 +53,7 @@ def test_a_page_that_does_not_read_holds_nothing_up() -> None:
     assert events.count(b"event:") == 9, "the oldest were dropped"
 
 
+@pytest.mark.slow
 def test_nobody_looks_while_no_page_is_open() -> None:
     looks = 0
 

@@ -233,6 +233,7 @@ def test_what_nginx_prints_is_as_its_files(tree: Tree, monkeypatch: pytest.Monke
     assert str(logs["b.log"].place) == "/etc/nginx/sites/b.conf:2"
 
 
+@pytest.mark.slow
 def test_a_thousand_servers(tree: Tree) -> None:
     servers = "".join(
         f"server {{ server_name s{number}.example; access_log LOGS/{number}.log; location / {{ }} location /a {{ }} }}"

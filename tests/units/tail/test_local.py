@@ -192,6 +192,7 @@ def test_a_tail_rests_when_a_busy_log_has_ended(flush: float, log: Path, monkeyp
     sums.assert_agrees(lake, lines(120).decode().splitlines())
 
 
+@pytest.mark.slow
 def test_a_tail_rests_while_a_commit_takes_long(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     log.write_bytes(lines(4))
     commit, found, during = Lake.commit, looks(monkeypatch), list[int]()

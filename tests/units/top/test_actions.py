@@ -66,6 +66,7 @@ def test_escape_at_the_start_quits_nothing(opened: Opened) -> None:
     assert shown.left
 
 
+@pytest.mark.slow
 def test_windows(opened: Opened) -> None:
     shown = opened()
     shown.press("[")
@@ -102,6 +103,7 @@ def test_sorting(opened: Opened) -> None:
     assert "Clicks▼" in shown.text
 
 
+@pytest.mark.slow
 def test_search(opened: Opened) -> None:
     shown = opened()
     before = [row["path"] for row in shown.state.rows]
@@ -133,6 +135,7 @@ def test_panels(opened: Opened) -> None:
     assert shown.mode() == "overview"
 
 
+@pytest.mark.slow
 def test_every_panel_can_be_reached_and_stays_on_the_screen(opened: Opened) -> None:
     shown = opened(80, 24)
     for panel in [*shown.state.panels[1:], shown.state.panels[0]]:
@@ -152,6 +155,7 @@ def test_the_cursor_stays_on_a_row(opened: Opened) -> None:
     assert shown.state.cursors["pages"] == 0 and shown.state.firsts["pages"] == 0
 
 
+@pytest.mark.slow
 def test_requests_and_their_lines(opened: Opened) -> None:
     shown = opened(100, 24)
     path = shown.row()["path"]
@@ -275,6 +279,7 @@ def test_the_wheel(opened: Opened) -> None:
     shown.pointer.wheel(-1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(6))
 def test_any_keys_and_clicks_leave_a_screen(seed: int, opened: Opened) -> None:
     chance = random.Random(seed)

@@ -59,6 +59,7 @@ def run(opened: Opened) -> Callable[..., None]:
     return do
 
 
+@pytest.mark.slow
 def test_keys(run: Callable[..., None]) -> None:
     async def act(pilot: Piloted) -> None:
         app = await settle(pilot)
@@ -82,6 +83,7 @@ def test_keys(run: Callable[..., None]) -> None:
     run(act)
 
 
+@pytest.mark.slow
 def test_mouse(run: Callable[..., None]) -> None:
     async def act(pilot: Piloted) -> None:
         app = await settle(pilot)
@@ -145,6 +147,7 @@ def test_a_new_commit_is_shown_unless_paused(run: Callable[..., None]) -> None:
     run(act)
 
 
+@pytest.mark.slow
 def test_what_fails_is_said_and_tried_again(run: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> None:
     async def act(pilot: Piloted) -> None:
         app = await settle(pilot)
@@ -165,6 +168,7 @@ def test_what_fails_is_said_and_tried_again(run: Callable[..., None], monkeypatc
     run(act)
 
 
+@pytest.mark.slow
 def test_a_question_that_nobody_waits_for_is_interrupted(run: Callable[..., None]) -> None:
     async def act(pilot: Piloted) -> None:
         app = await settle(pilot)

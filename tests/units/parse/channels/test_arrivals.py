@@ -158,6 +158,7 @@ def test_control_characters_of_a_source_are_blanks() -> None:
     assert arrived("", "utm_source=a%0Ab%09").referrer_source == "a b"
 
 
+@pytest.mark.slow
 def test_memory_is_bounded() -> None:
     channels = Channels()
     for number in range(2 * REMEMBERED):

@@ -64,6 +64,7 @@ def test_a_campaign_is_that_of_the_tracking_request_or_else_of_a_tagged_page_vie
     assert (found.channel, found.campaign) == ("Organic Social", "")  # a click has the campaign that its rule says
 
 
+@pytest.mark.slow
 @given(VISITS)
 def test_rows_do_not_depend_on_each_other(visits: list[tuple[str, str, str, str, int]]) -> None:
     lines = [
@@ -78,6 +79,7 @@ def test_rows_do_not_depend_on_each_other(visits: list[tuple[str, str, str, str,
         chunk.validate(full=True)
 
 
+@pytest.mark.slow
 @given(st.binary(max_size=80), st.binary(max_size=80))
 def test_any_bytes_have_a_channel(referrer: bytes, query: bytes) -> None:
     unsafe = bytes.maketrans(b'\n\r" \x00', b"_____")
@@ -93,11 +95,13 @@ def test_any_bytes_have_a_channel(referrer: bytes, query: bytes) -> None:
         assert len({found.channel is None, found.referrer_source is None, found.medium is None}) == 1
 
 
+@pytest.mark.slow
 @given(st.lists(st.binary(max_size=12).map(lambda key: key.hex()), max_size=4).map("&utm_source=".join))
 def test_any_tags_give_text(query: str) -> None:
     assert arrived("", query).channel in NAMES
 
 
+@pytest.mark.slow
 @given(
     st.lists(st.tuples(st.integers(0, 3), st.integers(0, 4), st.integers(0, 1)), min_size=1, max_size=50), st.booleans()
 )

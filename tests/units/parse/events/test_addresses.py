@@ -53,6 +53,7 @@ def test_values_that_are_not_addresses_do_not_distinguish_visitors(text: str) ->
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
+@pytest.mark.slow
 @given(st.lists(st.ip_addresses(), max_size=9), st.integers(0, 32), st.integers(0, 128))
 def test_prefixes_equal_those_of_the_standard_library(addresses: list[Address], ipv4: int, ipv6: int) -> None:
     mapped = [isinstance(one, ipaddress.IPv6Address) and one.ipv4_mapped or one for one in addresses]

@@ -174,6 +174,7 @@ TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_siz
 KEYS = st.sampled_from(["campaign", "utm_campaign", "utm_campaigns", "ad", "a", "placement", "", "id"])
 
 
+@pytest.mark.slow
 @given(st.lists(st.lists(st.tuples(KEYS, TEXTS), max_size=6), max_size=6))
 def test_parameters_equal_the_standard_library(pairs: list[list[tuple[str, str]]]) -> None:
     queries = [urlencode(some) for some in pairs]

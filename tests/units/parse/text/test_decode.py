@@ -43,6 +43,7 @@ def test_decode_percent(encoded: str, decoded: str) -> None:
     assert decode_percent(pa.array(["plain", encoded, "%4", "1"])).to_pylist() == ["plain", decoded, "%4", "1"]
 
 
+@pytest.mark.slow
 @given(st.lists(st.binary(max_size=12)))
 def test_to_text_replaces_as_python_does(values: list[bytes]) -> None:
     assert to_text(binary(*values)).to_pylist() == [value.decode("utf-8", "replace") for value in values]
