@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import duckdb
@@ -26,6 +27,7 @@ DAY = 86_400
 SINGULAR = ("id", "query")  # text that nearly each event has of its own
 SUMMABLE = ("bytes", "seconds", "upstream_seconds")
 
+_OF_DERIVATIONS = re.compile(r".*_materialized|requests_since_.*")  # views beside those of a derivation
 _NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 _MEASURE = re.compile(r"\s*(count|sum|uniques)\s*(?:\((.*)\))?\s*", re.DOTALL)
 _EXPRESSIONS = frozenset(
@@ -48,9 +50,19 @@ def build(config: RollupConfig, events: pa.Schema) -> Rollup:
 
 
 def _check_name(config: RollupConfig) -> None:
-    if config.name in RESERVED:
+    if config.name in RESERVED or config.name in _derived() or _OF_DERIVATIONS.fullmatch(config.name):
         raise config.place.error("name", f'"{config.name}" is a table of logagg\'s own', "choose another name")
     _check_identifier(config, "name", config.name)
+
+
+@cache
+def _derived() -> frozenset[str]:
+    """Return the names of the tables and views of derivations."""
+    from logagg.rollup.conversions import Attribution
+    from logagg.rollup.visits import Visits
+
+    names = ((*(table.name for table in one.tables), *one.live()) for one in (Visits(), Attribution()))
+    return frozenset(name.partition("(")[0] for some in names for name in some)
 
 
 def _check_identifier(config: RollupConfig, key: str, name: str) -> None:

@@ -138,7 +138,21 @@ def test_invalid_names(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", [*(rollup.name for rollup in DEFAULTS), "requests", "sources", "commits", "rejects", "uncounted"]
+    "name",
+    [*(rollup.name for rollup in DEFAULTS), "requests", "sources", "commits", "rejects", "uncounted"]
+    + [
+        "visits",
+        "flows",
+        "visits_gap",
+        "paths",
+        "touches",
+        "touches_shown",
+        "matches",
+        "attribution",
+        "unmatched",
+        "credits",
+    ]
+    + ["visits_materialized", "requests_since_paths"],
 )
 def test_names_that_are_taken(name: str) -> None:
     assert "is a table of logagg's own" in refusal(name=name)
