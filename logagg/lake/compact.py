@@ -32,7 +32,7 @@ CROWD = 8  # parts of one hour, day or month, and of one size, that are merged t
 # again would take longer than to read its lines did (12 M lines on 2 cores: 14 s; with four times as many rows, 45 s).
 LARGE = 1 << 18
 _HOUR, _DAY = 3600, 86_400
-_LEFT_OVER = timedelta(days=1)  # seconds for which old requests stay in a part that also has younger ones
+_LEFT_OVER = timedelta(days=1)  # for which old requests stay in a part that also has younger ones
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,8 +289,8 @@ def _crowded(parts: Sequence[Part], newest: datetime) -> list[list[Part]]:
     """Group the parts of an hour, day or month that are of similar size, so that a row is merged only a few times.
 
     Two parts of an hour that is over are enough: leaving them would add hundreds of parts a day, and each part slows every
-    query and commit a little. An hour of which rows still arrive is not over: its rows would be written at every merge of
-    flushed parts (a third of all that is written of `scattered`, `make bench`).
+    query and commit a little. An hour of which rows still arrive is not over: its rows would be written again after every
+    merge of flushed parts (`scattered` of `make bench`, 1 M lines: 6.2 instead of 5.2 s of processor time).
     """
     arriving = [(_hour(part.min_ts), _hour(part.max_ts)) for part in parts if part.level == FLUSH]
     arriving.append((_hour(newest), _hour(newest)))
