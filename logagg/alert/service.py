@@ -13,11 +13,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from logagg.alert.folder import FOLDER, STATE
 from logagg.clock import Clock
 from logagg.config.sections import Config
 from logagg.errors import LakeLocked, LogaggError
 from logagg.lake import locks
+from logagg.lake_format import ALERTS, ALERTS_STATE
 from logagg.metrics import ALERT_FAILED, ALERTS_FIRING, GIVEN_UP, NOTIFICATIONS_WAITING, SENT, Sample
 from logagg.notices import Report, alerts_failed, configuration_refused, configuration_reloaded
 
@@ -107,7 +107,7 @@ class AlertService:
 
     def _is_wanted(self) -> bool:
         """Return whether there are alerts, or there were some."""
-        return bool(self._config.watched) or (self._alone and (self._root / FOLDER / STATE).exists())
+        return bool(self._config.watched) or (self._alone and (self._root / ALERTS / ALERTS_STATE).exists())
 
     def _run(self) -> None:
         lease = None

@@ -20,12 +20,12 @@ from pathlib import Path
 from threading import RLock
 from typing import Any
 
-from logagg.alert.folder import FOLDER, STATE
 from logagg.alert.messages import ListedAlert, Notification
 from logagg.alert.states import Instance
 from logagg.errors import LakeError
 from logagg.lake.digests import digest_of_bytes
 from logagg.lake.durable import failing_as_commit, make_directory, remove, replace_text
+from logagg.lake_format import ALERTS, ALERTS_STATE
 
 SILENCES, ACKS = "silences", "acks"
 _PURPOSE = "logagg alerts"  # of the digest
@@ -118,8 +118,8 @@ class AlertStore:
             self._is_written = False
             self._reached("decided")
             with failing_as_commit(self._root):
-                make_directory(self._root / FOLDER)
-                replace_text(self._root / FOLDER / STATE, _packed(self.state))
+                make_directory(self._root / ALERTS)
+                replace_text(self._root / ALERTS / ALERTS_STATE, _packed(self.state))
             self._is_written = True
             self._reached("committed")
 
@@ -142,7 +142,7 @@ class AlertStore:
 
 def read(root: Path) -> AlertsState:
     """Return the state of a lake's alerts. Raises LakeError."""
-    path = root / FOLDER / STATE
+    path = root / ALERTS / ALERTS_STATE
     try:
         return _unpacked(path.read_bytes())
     except FileNotFoundError:
@@ -194,7 +194,7 @@ def end_silence(root: Path, name: str) -> bool:
     """End a silence; return whether there was one."""
     known = {one.id for one in silences(root)}
     if name in known:
-        remove([root / FOLDER / SILENCES / f"{name}.json"])
+        remove([root / ALERTS / SILENCES / f"{name}.json"])
     return name in known
 
 
@@ -219,10 +219,10 @@ def acknowledged(root: Path) -> frozenset[tuple[str, int]]:
 
 def forget_past(root: Path, state: AlertsState, now: float) -> None:
     """Delete silences and acknowledgements that are over."""
-    remove(root / FOLDER / SILENCES / f"{one.id}.json" for one in silences(root) if one.until <= now - _KEPT)
+    remove(root / ALERTS / SILENCES / f"{one.id}.json" for one in silences(root) if one.until <= now - _KEPT)
     firing = {(key, one.fired) for record in state.alerts.values() for key, one in record.instances.items()}
     over = acknowledged(root) - firing
-    remove(root / FOLDER / ACKS / f"{fingerprint}-{fired}.json" for fingerprint, fired in over)
+    remove(root / ALERTS / ACKS / f"{fingerprint}-{fired}.json" for fingerprint, fired in over)
 
 
 _KEPT = 86_400  # seconds that a silence is kept after its end: moments that are caught up with may lie in it
@@ -230,14 +230,14 @@ _KEPT = 86_400  # seconds that a silence is kept after its end: moments that are
 
 def _write(root: Path, folder: str, name: str, content: Mapping[str, Any]) -> None:
     with failing_as_commit(root):
-        make_directory(root / FOLDER / folder)
-        replace_text(root / FOLDER / folder / f"{name}.json", json.dumps(content))
+        make_directory(root / ALERTS / folder)
+        replace_text(root / ALERTS / folder / f"{name}.json", json.dumps(content))
 
 
 def _all(root: Path, folder: str) -> Sequence[Mapping[str, Any]]:
     """Return the content of the files of a folder; one that cannot be read says nothing."""
     found = []
-    for path in sorted((root / FOLDER / folder).glob("*.json")):
+    for path in sorted((root / ALERTS / folder).glob("*.json")):
         with suppress(OSError, ValueError):
             if isinstance(content := json.loads(path.read_bytes()), dict):
                 found.append(content)

@@ -26,7 +26,7 @@ from logagg.lake.parts import Part, empty_value
 from logagg.lake.state import FORGOTTEN, LATEST, NEVER, State
 from logagg.lake.uncounted import all_read
 from logagg.lake.watermarks import Watermark
-from logagg.lake_format import LINK, refuse_unreadable
+from logagg.lake_format import LINK, materialized, refuse_unreadable, since_watermark
 from logagg.quoting import identifier, literal
 from logagg.records import KnownSource
 from logagg.rollup import derived
@@ -313,16 +313,6 @@ def _without_table(name: str, sql: str) -> str:
     if "(" in name:
         return f"CREATE OR REPLACE MACRO {name} AS TABLE {sql}"
     return f"CREATE OR REPLACE VIEW {identifier(name)} AS {sql}"
-
-
-def materialized(table: str) -> str:
-    """Return the name of the view of what is materialized of a table that also has a live part."""
-    return f"{table}_materialized"
-
-
-def since_watermark(derivation: str) -> str:
-    """Return the name of the view of the requests that a derivation has not reached."""
-    return f"requests_since_{derivation}"
 
 
 def rows(name: str, schema: pa.Schema, parts: Sequence[Part], root: str) -> str:

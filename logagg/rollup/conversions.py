@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from logagg.config.sections import Config
+from logagg.lake_format import materialized
 from logagg.quoting import literal
 from logagg.rollup import attribution, derived
 from logagg.rollup.attribution import Windows
@@ -105,7 +106,7 @@ class Attribution(Derivation):
         return {
             TOUCHES: f"FROM {recent} WHERE kind <> 'impression'",
             SHOWN: f"FROM {recent} WHERE kind = 'impression'",
-            NAME: f"FROM {attribution.paths(conversion, touch, _orders(f'{NAME}_materialized'), self.windows)}",
+            NAME: f"FROM {attribution.paths(conversion, touch, _orders(materialized(NAME)), self.windows)}",
             "matches": _matches(touch, begin, self.windows),
             "attribution": f"FROM {attribution.attribution(NAME)}",
             "unmatched": f"FROM {attribution.unmatched(NAME, 'matches')}",

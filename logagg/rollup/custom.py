@@ -16,7 +16,7 @@ import duckdb
 import pyarrow as pa
 
 from logagg.config.rules import RollupConfig
-from logagg.lake_format import TABLES
+from logagg.lake_format import TABLES, materialized, since_watermark
 from logagg.rollup.conditions import Sql
 from logagg.rollup.definitions import DEFAULTS, DIMENSION_TYPES, Measure, Part, Rollup
 from logagg.rollup.requests import NAME as REQUESTS
@@ -27,7 +27,7 @@ DAY = 86_400
 SINGULAR = ("id", "query")  # text that nearly each event has of its own
 SUMMABLE = ("bytes", "seconds", "upstream_seconds")
 
-_OF_DERIVATIONS = re.compile(r".*_materialized|requests_since_.*")  # views beside those of a derivation
+_OF_DERIVATIONS = re.compile(f"{materialized('.*')}|{since_watermark('.*')}")
 _NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 _MEASURE = re.compile(r"\s*(count|sum|uniques)\s*(?:\((.*)\))?\s*", re.DOTALL)
 _EXPRESSIONS = frozenset(

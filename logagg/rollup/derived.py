@@ -72,7 +72,7 @@ class Derivation:
         """Return for each view with a live part the SQL of that part, a SELECT with its columns by name.
 
         It reads REQUESTS, with the columns of `requests`, its own tables that have no live part, and of those that have one
-        what is materialized (`catalog.materialized`). After those there may be names of views without a table, and of macros with
+        what is materialized (`lake_format.materialized`). After those there may be names of views without a table, and of macros with
         their parameters, `credits(model)`, with SQL that reads views before them. It does not change while the lake is open: `_Writer` keeps it.
         """
         raise NotImplementedError
