@@ -11,7 +11,7 @@ import re
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -144,12 +144,14 @@ def _writer() -> _Writer:
 class _Writer:
     """Writes catalog files, one after the other, through one connection: opening one costs as much as a catalog.
 
-    The connection holds, in memory, the macros and the view that all catalogs share.
+    The connection holds, in memory, the macros and views of the catalog written last. To copy all of them to a new catalog
+    takes as long as to make three.
     """
 
     def __init__(self) -> None:
         self._connection, self._busy = _connected(), threading.Lock()
-        self._shared: object = None
+        self._derived: object = None  # what the held views of derivations were made from
+        self._views: dict[str, str] = {}  # by name: the query of each other view that is held
 
     def write(self, path: Path, state: State) -> None:
         with self._busy:
@@ -157,7 +159,7 @@ class _Writer:
                 self._write(path, state)
             except BaseException:
                 self._connection.close()  # a database attached to it may not detach
-                self._connection, self._shared = _connected(), None
+                self._connection, self._derived = _connected(), None
                 raise
 
     def _write(self, path: Path, state: State) -> None:
@@ -166,35 +168,40 @@ class _Writer:
         # A catalog is complete or deleted, so a write-ahead log for its recovery is of no use.
         options = "BLOCK_SIZE 16384, STORAGE_VERSION 'v1.2.0', RECOVERY_MODE no_wal_writes"
         tables = catalog_rows.tables_of(state)
-        self._share(state)
+        self._hold_derived(state)
+        self._hold_views(state)
         self._connection.execute(f"SET force_compression = '{_compression(tables)}'")
         self._connection.execute(f"ATTACH {literal(str(path))} AS new ({options})")
         self._connection.execute("USE new")
         self._connection.execute("BEGIN")
-        self._fill(state, tables)
+        self._connection.execute("COPY FROM DATABASE memory TO new (SCHEMA)")
+        for name, _incoming in tables.items():  # DuckDB finds it by its name among the local variables
+            self._connection.execute(f"CREATE TABLE {name} AS FROM _incoming")
         self._connection.execute("COMMIT")
         self._connection.execute("CHECKPOINT new")  # DETACH would checkpoint too, but hide failures
         self._connection.execute("USE memory")
         self._connection.execute("DETACH new")
 
-    def _fill(self, state: State, tables: Mapping[str, pa.Table]) -> None:
-        self._connection.execute("COPY FROM DATABASE memory TO new (SCHEMA)")
-        for name, _incoming in tables.items():  # DuckDB finds it by its name among the local variables
-            self._connection.execute(f"CREATE TABLE {name} AS FROM _incoming")
-        for statement in _views(state):
-            self._connection.execute(statement)
-
-    def _share(self, state: State) -> None:
-        """Hold the views that are derived: to understand their SQL takes longer than all the rest of a catalog."""
-        shared = {name: (mark.live, mark.tables) for name, mark in state.derived.items() if mark.live}, state.rollups
-        if shared != self._shared:
-            if self._shared is not None:
+    def _hold_derived(self, state: State) -> None:
+        """Hold the views with SQL of derivations: DuckDB takes longer to bind it than for all the rest of a catalog."""
+        derived = {name: (mark.digest, mark.tables) for name, mark in state.derived.items()}, state.rollups
+        if derived != self._derived:
+            if self._derived is not None:
                 self._connection.close()
                 self._connection = _connected()
-            self._shared = None
+            self._derived, self._views = None, {}
             for statement in _derived_views(state):
                 self._connection.execute(statement)
-            self._shared = shared
+            self._derived = derived
+
+    def _hold_views(self, state: State) -> None:
+        """Hold the views of parts; most commits change some of them."""
+        self._connection.execute("BEGIN")
+        for name, query in _views(state):
+            if self._views.get(name) != query:
+                self._connection.execute(_create(name, query))
+                self._views[name] = query
+        self._connection.execute("COMMIT")
 
 
 def _connected() -> duckdb.DuckDBPyConnection:
@@ -235,11 +242,11 @@ def with_tables(state: State, definitions: Sequence[Definition], shards: int = 0
 
 def _with_derivations(state: State, definitions: Sequence[Definition]) -> dict[str, Watermark]:
     """Return the watermarks with those of new derivations; one that is switched off has its tables, but derives nothing."""
-    found = {name: replace(mark, live={}) for name, mark in state.derived.items()}
+    found = {name: mark.with_views(()) for name, mark in state.derived.items()}
     for one in definitions:
         if isinstance(one, Derivation):
             until = found[one.name].until if one.name in found else NEVER
-            found[one.name] = Watermark(until, tuple(table.name for table in one.tables), one.live())
+            found[one.name] = Watermark(until, tuple(table.name for table in one.tables)).with_views(one.live())
     return found
 
 
@@ -278,41 +285,55 @@ def _with_kinds(state: State, table: Requests) -> State:
     return replace(state, requests_from=since, requests_kinds=table.kinds)
 
 
-def _views(state: State) -> Iterator[str]:
-    """Yield the statements that make the views of a state, but for those that do not change with its parts."""
-    live = {name for mark in state.derived.values() for name in mark.live}
+def _views(state: State) -> Iterator[tuple[str, str]]:
+    """Yield the views that change with the parts of a state, each with its query, after those that it reads."""
+    live = {one.name for mark in state.derived.values() for one in mark.live}
     for name, schema in state.rollups.items():
         parts = [part for part in state.parts if part.rollup == name]
-        yield view(materialized(name) if name in live else name, schema, parts, state.root)
+        yield materialized(name) if name in live else name, rows(name, schema, parts, state.root)
     for name, mark in state.derived.items():
         if mark.live and REQUESTS in state.rollups:
-            recent = rows(REQUESTS, state.rollups[REQUESTS], state.requests_in(mark.until, LATEST), state.root)
-            since = f"TIMESTAMPTZ {literal(mark.until.isoformat())}"
-            yield f"CREATE OR REPLACE VIEW {identifier(since_watermark(name))} AS FROM ({recent}) WHERE ts >= {since}"
+            yield since_watermark(name), _since(mark.until, state)
+
+
+def _since(watermark: datetime, state: State) -> str:
+    """Return the query for the requests since a watermark."""
+    recent = state.requests_in(watermark, LATEST)
+    if len(recent) < len(state.requests_in(NEVER, LATEST)):
+        # Fewer files to open: a view of requests would open all of them.
+        found = f"({rows(REQUESTS, state.rollups[REQUESTS], recent, state.root)})"
+    else:
+        found = identifier(REQUESTS)
+    return f"FROM {found} WHERE ts >= TIMESTAMPTZ {literal(watermark.isoformat())}"
 
 
 def _derived_views(state: State) -> Iterator[str]:
-    """Yield the statements that make the views with live parts, after those that they read, which are still empty."""
-    for name, mark in state.derived.items():
-        if mark.live and REQUESTS in state.rollups:
-            yield view(since_watermark(name), state.rollups[REQUESTS], (), "")
-            for table in mark.tables:
-                yield view(materialized(table) if table in mark.live else table, state.rollups[table], (), "")
-            for table, live in mark.live.items():
-                sql = live.replace(derived.REQUESTS, identifier(since_watermark(name)))
-                if table not in state.rollups:
-                    yield _without_table(table, sql)
-                    continue
-                columns = ", ".join(identifier(one) for one in state.rollups[table].names)
-                whole = f"FROM {identifier(materialized(table))} UNION ALL SELECT {columns} FROM ({sql})"
-                yield f"CREATE OR REPLACE VIEW {identifier(table)} AS {whole}"
+    """Yield the statements that make the views with SQL of derivations, over views that are still empty.
 
-
-def _without_table(name: str, sql: str) -> str:
-    """Return the statement that makes a view over derived tables, or a macro, whose name has parameters."""
-    if "(" in name:
-        return f"CREATE OR REPLACE MACRO {name} AS TABLE {sql}"
-    return f"CREATE OR REPLACE VIEW {identifier(name)} AS {sql}"
+    A view stands before those that it reads: DuckDB binds the SQL of all views that a new one reads.
+    """
+    marks = {name: mark for name, mark in state.derived.items() if mark.live and REQUESTS in state.rollups}
+    for name, mark in marks.items():
+        yield view(since_watermark(name), state.rollups[REQUESTS], (), "")
+        schemas = {table: state.rollups[table] for table in mark.tables}
+        for one in mark.live:
+            if one.name in schemas:
+                yield view(materialized(one.name), schemas[one.name], (), "")
+            elif one.schema:
+                schemas[one.name] = one.schema
+        for table, schema in schemas.items():
+            yield view(table, schema, (), "")
+    for name, mark in marks.items():
+        for one in mark.live:
+            sql = one.sql.replace(derived.REQUESTS, identifier(since_watermark(name)))
+            if one.parameters:
+                yield f"CREATE OR REPLACE MACRO {identifier(one.name)}({', '.join(one.parameters)}) AS TABLE {sql}"
+            elif one.name in mark.tables:
+                columns = ", ".join(identifier(column) for column in state.rollups[one.name].names)
+                whole = f"FROM {identifier(materialized(one.name))} UNION ALL SELECT {columns} FROM ({sql})"
+                yield _create(one.name, whole)
+            else:
+                yield _create(one.name, sql)
 
 
 def rows(name: str, schema: pa.Schema, parts: Sequence[Part], root: str) -> str:
@@ -322,7 +343,11 @@ def rows(name: str, schema: pa.Schema, parts: Sequence[Part], root: str) -> str:
 
 def view(name: str, schema: pa.Schema, parts: Sequence[Part], root: str) -> str:
     """Return the statement that makes the view of a rollup; a query that reads its damaged parts fails."""
-    return f"CREATE OR REPLACE VIEW {identifier(name)} AS {rows(name, schema, parts, root)}"
+    return _create(name, rows(name, schema, parts, root))
+
+
+def _create(view_name: str, query: str) -> str:
+    return f"CREATE OR REPLACE VIEW {identifier(view_name)} AS {query}"
 
 
 def _sides(table: str, schema: pa.Schema, parts: Sequence[Part], root: str) -> Iterator[str]:

@@ -202,12 +202,11 @@ def _uncounted(rows: Iterable[Row]) -> dict[str, dict[str, tuple[Range, ...]]]:
 
 def _derivation_rows(state: State) -> Iterator[dict[str, object]]:
     for name, mark in state.derived.items():
-        tables, live = " ".join(mark.tables), json.dumps(dict(mark.live))
-        yield {"name": name, "until": mark.until, "tables": tables, "live": live}
+        yield {"name": name, "until": mark.until, "tables": " ".join(mark.tables), "live": mark.digest}
 
 
 def _watermark(row: Row) -> Watermark:
-    return Watermark(row["until"], tuple(row["tables"].split()), json.loads(row["live"]))
+    return Watermark(row["until"], tuple(row["tables"].split()), row["live"])
 
 
 def _moment(seconds: float) -> datetime:

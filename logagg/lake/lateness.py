@@ -20,7 +20,7 @@ def late_rows(root: Path, state: State, pending: PendingCommit) -> int:
 
     Raises OSError or pa.ArrowException for parts that cannot be read.
     """
-    if not any(mark.live for mark in state.derived.values()):
+    if not any(mark.digest for mark in state.derived.values()):
         return 0
     if pending.kind == FLUSH:
         brought = (part for part in pending.parts if part.rollup == REQUESTS)

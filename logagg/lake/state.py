@@ -173,7 +173,7 @@ class State:
     @property
     def derived_until(self) -> datetime:
         """The time up to which all that is derived of requests is derived: those before it may be dropped."""
-        return min((mark.until for mark in self.derived.values() if mark.live), default=LATEST)
+        return min((mark.until for mark in self.derived.values() if mark.digest), default=LATEST)
 
     @property
     def derived_tables(self) -> set[str]:

@@ -8,11 +8,13 @@ logs' own time, is *settled*: the watermark may move there.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from hashlib import blake2b
 
 from logagg.records import Delta
+from logagg.rollup.derived import LiveView
 
 BUCKET = 300  # seconds: commits of so much time are noted together
 MOST = 300  # of these that are remembered: a day, which is the most that a line may be late
@@ -40,7 +42,15 @@ class Watermark:
 
     until: datetime = _EPOCH
     tables: tuple[str, ...] = ()  # the tables that it alone writes
-    live: Mapping[str, str] = field(default_factory=dict)  # by view: the SQL of what is not materialized
+    digest: str = ""  # of its live views; empty: it is switched off
+    live: tuple[LiveView, ...] = field(default=(), compare=False)  # those of the process that writes the lake
+
+    def with_views(self, live: tuple[LiveView, ...]) -> Watermark:
+        """Return the same with other live views."""
+        digest = (
+            blake2b(repr([(one.name, one.sql) for one in live]).encode(), digest_size=16).hexdigest() if live else ""
+        )
+        return replace(self, digest=digest, live=live)
 
 
 def reached(before: Reached, deltas: Iterable[Delta], now: datetime) -> Reached:

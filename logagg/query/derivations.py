@@ -46,7 +46,7 @@ def read(connection: duckdb.DuckDBPyConnection) -> tuple[tuple[DerivationHealth,
         return (), 0
     [(kept, late)] = connection.execute("SELECT requests_kinds, late FROM lake").fetchall()
     evicted = dict(connection.execute('SELECT rollup, "rows" FROM evicted ORDER BY rollup').fetchall())
-    query = "SELECT name, nullif(until, to_timestamp(0)), tables, live <> '{}' FROM derivations ORDER BY name"
+    query = "SELECT name, nullif(until, to_timestamp(0)), tables, live <> '' FROM derivations ORDER BY name"
     found = [
         DerivationHealth(name, until, _reason(name, (kept or "").split(), derives=derives), _of(evicted, tables_))
         for name, until, tables_, derives in connection.execute(query).fetchall()

@@ -359,13 +359,16 @@ def credits(path: str, model: str) -> str:
     SELECT {_CONVERSION}, 0, 0, NULL, '', '', '', '', '', '', {CREDIT} FROM {path} WHERE len(path) = 0)"""
 
 
-def attribution(path: str) -> str:
-    """Return the rows of the view `attribution`: a row a conversion, with the touch that brought it, the last non-direct one."""
+def attribution(credited: str) -> str:
+    """Return the rows of the view `attribution`: a row a conversion, with the touch that brought it, the last non-direct one.
+
+    `credited` is a macro of `credits`, whose parameter is the model.
+    """
     return f"""(
     SELECT ts, site, campaign, ad, placement, channel, referrer_source, via, {_LAG} AS lag, currency, is_bot,
         1::BIGINT AS gross, (invalid <> '')::BIGINT AS invalid, (invalid = '')::BIGINT AS conversions,
         CASE WHEN invalid = '' THEN value_micros END AS value_micros, value_micros AS gross_micros
-    FROM {credits(path, LAST_NON_DIRECT)} WHERE credit > 0)"""
+    FROM {credited}({LAST_NON_DIRECT}) WHERE credit > 0)"""
 
 
 def unmatched(path: str, match: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,7 @@ from logagg.quoting import literal
 from logagg.rollup import attribution, derived
 from logagg.rollup.attribution import Windows
 from logagg.rollup.definitions import PATH, TIMESTAMP, Measure, Part, Rollup, Rows
-from logagg.rollup.derived import Derivation, Span
+from logagg.rollup.derived import Derivation, LiveView, Span
 
 if TYPE_CHECKING:
     import duckdb
@@ -98,20 +98,20 @@ class Attribution(Derivation):
             columns = ", ".join(next(table for table in self.tables if table.name == name).schema.names)
             yield name, connection.sql(f"SELECT {columns} FROM ({query}) ORDER BY ts").to_arrow_table()
 
-    def live(self) -> Mapping[str, str]:
+    def live(self) -> tuple[LiveView, ...]:
         recent, conversion = attribution.touches(derived.REQUESTS), attribution.conversions(derived.REQUESTS)
-        touch = attribution.joined(TOUCHES, SHOWN)
+        touch, counted = attribution.joined(TOUCHES, SHOWN), _orders(materialized(NAME))
         # Not the first of the requests since the watermark, which is none where there are none.
         begin = f"coalesce((SELECT min(ts) FROM {derived.REQUESTS}), 'infinity'::TIMESTAMPTZ)"
-        return {
-            TOUCHES: f"FROM {recent} WHERE kind <> 'impression'",
-            SHOWN: f"FROM {recent} WHERE kind = 'impression'",
-            NAME: f"FROM {attribution.paths(conversion, touch, _orders(materialized(NAME)), self.windows)}",
-            "matches": _matches(touch, begin, self.windows),
-            "attribution": f"FROM {attribution.attribution(NAME)}",
-            "unmatched": f"FROM {attribution.unmatched(NAME, 'matches')}",
-            "credits(model)": f"FROM {attribution.credits(NAME, 'model')}",
-        }
+        return (
+            LiveView("unmatched", f"FROM {attribution.unmatched(NAME, MATCHES.name)}"),
+            LiveView("credits", f"FROM {attribution.credits(NAME, 'model')}", parameters=("model",)),
+            LiveView("attribution", f"FROM {attribution.attribution('credits')}"),
+            LiveView(MATCHES.name, _matches(touch, begin, self.windows)),
+            LiveView(NAME, f"FROM {attribution.paths(conversion, touch, counted, self.windows)}"),
+            LiveView(TOUCHES, f"FROM {recent} WHERE kind <> 'impression'"),
+            LiveView(SHOWN, f"FROM {recent} WHERE kind = 'impression'"),
+        )
 
 
 def _orders(path: str) -> str:

@@ -61,8 +61,7 @@ def _derived() -> frozenset[str]:
     from logagg.rollup.conversions import Attribution
     from logagg.rollup.visits import Visits
 
-    names = ((*(table.name for table in one.tables), *one.live()) for one in (Visits(), Attribution()))
-    return frozenset(name.partition("(")[0] for some in names for name in some)
+    return frozenset(some.name for one in (Visits(), Attribution()) for some in (*one.tables, *one.live()))
 
 
 def _check_identifier(config: RollupConfig, key: str, name: str) -> None:

@@ -10,7 +10,7 @@ the watermark, to what is materialized.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -68,14 +68,24 @@ class Derivation:
         """
         raise NotImplementedError
 
-    def live(self) -> Mapping[str, str]:
-        """Return for each view with a live part the SQL of that part, a SELECT with its columns by name.
+    def live(self) -> tuple[LiveView, ...]:
+        """Return the views that read requests since the watermark, each before those that it reads.
 
-        It reads REQUESTS, with the columns of `requests`, its own tables that have no live part, and of those that have one
-        what is materialized (`lake_format.materialized`). After those there may be names of views without a table, and of macros with
-        their parameters, `credits(model)`, with SQL that reads views before them. It does not change while the lake is open: `_Writer` keeps it.
+        One with the name of a table has the live part of that table: its columns by name. It reads REQUESTS, with the columns of
+        `requests`, its own tables that have no live part, and of those that have one what is materialized
+        (`lake_format.materialized`). A macro stands before the views that call it. They do not change while the lake is open.
         """
         raise NotImplementedError
+
+
+@dataclass(frozen=True, slots=True)
+class LiveView:
+    """A view that reads requests since the watermark of a derivation, or, with parameters, a macro."""
+
+    name: str
+    sql: str
+    schema: pa.Schema | None = None  # of one without a table, which other views read
+    parameters: tuple[str, ...] = ()
 
 
 Definition = Table | Derivation  # what a lake is told to have

@@ -1,15 +1,16 @@
 """Visits: the runs of page views, clicks and conversions of one visitor of one site, and what is counted of them.
 
-    requests, open visits ──▶ items ──▶ numbered ──▶ visits ──▶ visits, durations, depths
-                                            └──────▶ steps from page to page ──▶ flows
+    requests, open visits ──▶ items ──▶ runs ──▶ visits ──▶ visits, durations, depths
+                                          └────▶ steps from page to page ──▶ flows
 
 An open visit is one item with all that it has had so far: a visit that a later request may continue when the watermark
-moves. So the same SQL runs over a span of requests, and over all requests since the watermark.
+moves. So the same SQL runs over a span of requests, and over all requests since the watermark. A derivation has items,
+runs and visits as temporary tables and views; since the watermark, they are views.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,13 +20,14 @@ from logagg.lake_format import VISITS as NAME
 from logagg.lake_format import VISITS_GAP
 from logagg.rollup import derived
 from logagg.rollup.definitions import TIMESTAMP, VISITORS, Measure, Part, Rollup, Rows
-from logagg.rollup.derived import Derivation, Span
+from logagg.rollup.derived import Derivation, LiveView, Span
 from logagg.sketches import GAMMA, LOWEST, SHORTEST, K
 
 if TYPE_CHECKING:
     import duckdb
 
 OPEN, SEEN = "visits_open", "visits_seen"
+ITEMS, RUNS, RECENT = "visits_items", "visits_runs", "visits_recent"
 KINDS = "kind IN ('pageview', 'click', 'conversion')"  # of the events that a visit consists of
 HOUR = 3600  # seconds
 _DAY = 86_400_000_000  # microseconds
@@ -59,6 +61,15 @@ OPEN_SCHEMA = pa.schema(
     + [pa.field("new", pa.bool_())]
 )
 SEEN_SCHEMA = pa.schema([pa.field("ts", TIMESTAMP), *_KEY])  # ts: the day
+_PLACE = [pa.field(name, pa.uint64()) for name in ("k", "h", "p", "s")]
+ITEMS_SCHEMA = pa.schema([*_PLACE, *OPEN_SCHEMA])
+RUNS_SCHEMA = pa.schema(
+    [*_PLACE, pa.field("is_bot", pa.bool_()), pa.field("o", pa.int64()), pa.field("starts", pa.bool_())]
+    + [pa.field("before", TIMESTAMP), pa.field("last", TIMESTAMP)]
+    + [pa.field(name, pa.int64()) for name in ("views", "clicks", "conversions")]
+    + [pa.field("enters", pa.bool_()), pa.field("exited", TIMESTAMP)]
+    + [pa.field("v", pa.int64()), pa.field("earlier", TIMESTAMP)]
+)
 
 _PARTITION = "visitor, site, is_bot"
 
@@ -77,48 +88,46 @@ def _items(requests: str) -> str:
     entered = ", ".join(f"CASE WHEN channel IS NOT NULL THEN {name} END AS {name}" for name in _ENTERED)
     texts = ", ".join((*_ENTERED, *_CLIENT))
     return f"""
-        SELECT {key}, (hash(source) >> 1) + position AS h, hash(path) AS p, hash(site) AS s, ts, {_PARTITION},
+        SELECT {key}, (hash(source) >> 1) + position::UBIGINT AS h, hash(path) AS p, hash(site) AS s, ts, {_PARTITION},
             ts AS last, CASE WHEN {_PAGE} THEN ts END AS exited, CASE WHEN {_PAGE} THEN path END AS entry,
             CASE WHEN {_PAGE} THEN path END AS exit, ({_PAGE})::BIGINT AS views, (kind = 'click')::BIGINT AS clicks,
             (kind = 'conversion')::BIGINT AS conversions, {entered}, {", ".join(_CLIENT)}, NULL::BOOLEAN AS new
         FROM {requests} WHERE {KINDS}
         UNION ALL
-        SELECT {key}, 0 AS h, hash(exit) AS p, hash(site) AS s, ts, {_PARTITION}, last, exited, entry, exit, views, clicks,
+        SELECT {key}, 0::UBIGINT AS h, hash(exit) AS p, hash(site) AS s, ts, {_PARTITION}, last, exited, entry, exit, views, clicks,
             conversions, {texts}, new
         FROM {OPEN}"""
 
 
-def _chain(requests: str, gap: int) -> str:
-    """Return common table expressions: items, in their order as `placed`, and each with its visit `v` as `run`.
+def _runs(gap: int) -> str:
+    """Return the query for items, in their order, each with its visit `v` and without its texts.
 
-    Items are written out where they are read, since as a table of their own they would be copied with all their texts. A visit is known by the place `o` of its first item among those of its visitor.
+    A visit is known by the place `o` of its first item among those of its visitor.
     """
     starts = f"coalesce(epoch_us(ts) - epoch_us(lag(last) OVER w) > {gap}, true)"
     return f"""
-        placed AS MATERIALIZED (
+        WITH placed AS MATERIALIZED (
             SELECT k, h, p, s, is_bot, row_number() OVER w AS o, {starts} AS starts, lag(last) OVER w AS before, last,
                 views, clicks, conversions, channel IS NOT NULL AS enters, exited
-            FROM ({_items(requests)}) WINDOW w AS (PARTITION BY k ORDER BY last, h)
-        ),
-        run AS (
-            SELECT one.*, began.o AS v, began.before AS earlier
-            FROM placed AS one ASOF JOIN (SELECT k, o, before FROM placed WHERE starts) AS began
-            ON one.k = began.k AND one.o >= began.o
-        )"""
+            FROM {ITEMS} WINDOW w AS (PARTITION BY k ORDER BY last, h)
+        )
+        SELECT one.*, began.o AS v, began.before AS earlier
+        FROM placed AS one ASOF JOIN (SELECT k, o, before FROM placed WHERE starts) AS began
+        ON one.k = began.k AND one.o >= began.o"""
 
 
-def _visits(requests: str, memory: int) -> str:
-    """Return the query for visits, one row each (`OPEN_SCHEMA`), of `run`.
+def _visits(memory: int) -> str:
+    """Return the query for visits, one row each (`OPEN_SCHEMA`).
 
     Only the first items, the first and last page and the first entry are looked up with their texts. A visitor is new where
     no day has seen it from `memory` before the visit up to then; of an open visit that is known.
     """
-    ints = """
+    ints = f"""
         SELECT k, v, max(last) AS last, sum(views)::BIGINT AS views, sum(clicks)::BIGINT AS clicks,
             sum(conversions)::BIGINT AS conversions, arg_min(h, o) AS h, max(earlier) AS earlier,
             arg_min(h, o) FILTER (exited IS NOT NULL) AS entry_h, arg_max(h, o) FILTER (exited IS NOT NULL) AS exit_h,
             arg_min(h, o) FILTER (enters) AS enters_h
-        FROM run GROUP BY k, v"""
+        FROM {RUNS} GROUP BY k, v"""
     roles = "UNION ALL ".join(
         f"SELECT k, v, {of}_h AS h, {role} AS role FROM summed WHERE {of}_h <> h "
         for role, of in ((2, "entry"), (3, "exit"), (4, "enters"))
@@ -134,7 +143,7 @@ def _visits(requests: str, memory: int) -> str:
         WITH summed AS MATERIALIZED ({ints}),
         picked AS (SELECT k, v, h, 1 AS role FROM summed UNION ALL {roles}),
         looked_up AS (
-            SELECT v, role, items.* FROM ({_items(requests)}) AS items JOIN picked USING (k, h)
+            SELECT v, role, items.* FROM {ITEMS} AS items JOIN picked USING (k, h)
         ),
         texts AS (
             SELECT k, v, {of_first}, {client}, {enters}, any_value(new) FILTER (role = 1) AS known,
@@ -201,21 +210,24 @@ def _of_visits(found: str) -> dict[str, str]:
     }
 
 
-def _flows(requests: str, left: str) -> str:
-    """Return the query for flows, of `run`: from page to page, and from the last page of the visits that are over to ''."""
-    hour = f"epoch_us(exited) // {HOUR * 1_000_000}"
+_HOUR = f"epoch_us(exited) // {HOUR * 1_000_000}"
+
+
+def _flows(exits: str) -> str:
+    """Return the query for flows: from page to page, and of `exits` from the last page of a visit to ''."""
     return f"""
         WITH pages AS (
-            SELECT {hour} AS hour, s, is_bot, h, p, CASE WHEN lag(v) OVER w = v THEN lag(p) OVER w END AS from_p
-            FROM run WHERE exited IS NOT NULL WINDOW w AS (PARTITION BY k ORDER BY o)
+            SELECT {_HOUR} AS hour, s, is_bot, h, p, CASE WHEN lag(v) OVER w = v THEN lag(p) OVER w END AS from_p,
+                lead(v) OVER w IS DISTINCT FROM v AS is_last
+            FROM {RUNS} WHERE exited IS NOT NULL WINDOW w AS (PARTITION BY k ORDER BY o)
         ),
         steps AS (
             SELECT hour, s, is_bot, from_p, p AS to_p, count(*) AS hits FROM pages WHERE h > 0 GROUP BY ALL
             UNION ALL
-            SELECT {hour}, hash(site), is_bot, hash(exit), NULL, count(*) FROM {left} WHERE exited IS NOT NULL GROUP BY ALL
+            SELECT hour, s, is_bot, p, NULL, count(*) FROM ({exits}) GROUP BY ALL
         ),
-        paths AS (SELECT DISTINCT hash(exit) AS p, exit FROM ({_items(requests)}) WHERE exit IS NOT NULL),
-        sites AS (SELECT DISTINCT s, site FROM ({_items(requests)}))
+        paths AS (SELECT DISTINCT p, exit FROM {ITEMS} WHERE exit IS NOT NULL),
+        sites AS (SELECT DISTINCT s, site FROM {ITEMS})
         SELECT to_timestamp(hour * {HOUR}) AS ts, site, coalesce(before.exit, '') AS from_path,
             coalesce(after.exit, '') AS to_path, is_bot, sum(hits)::BIGINT AS hits
         FROM steps JOIN sites USING (s) LEFT JOIN paths AS before ON before.p = from_p
@@ -242,25 +254,30 @@ class Visits(Derivation):
 
     def rows(self, connection: duckdb.DuckDBPyConnection, span: Span) -> Iterator[tuple[str, pa.Table]]:
         may_go_on = f"epoch_us(last) >= {span.end - self._gap}"
-        over = f"(FROM visit WHERE NOT ({may_go_on}))"
-        items = _items("requests")
-        connection.execute(f"CREATE TEMP TABLE run AS WITH {_chain('requests', self._gap)} FROM run")
-        connection.execute(f"CREATE TEMP TABLE visit AS {_visits('requests', self._memory)}")
-        queries = {**_of_visits(over), "flows": _flows("requests", over)}
-        queries[OPEN] = f"FROM visit WHERE {may_go_on}"
+        over = f"(FROM {RECENT} WHERE NOT ({may_go_on}))"
+        exits = f"SELECT {_HOUR} AS hour, hash(site) AS s, is_bot, hash(exit) AS p FROM {over} WHERE exited IS NOT NULL"
+        connection.execute(f"CREATE TEMP VIEW {ITEMS} AS {_items('requests')}")
+        connection.execute(f"CREATE TEMP TABLE {RUNS} AS {_runs(self._gap)}")
+        connection.execute(f"CREATE TEMP TABLE {RECENT} AS {_visits(self._memory)}")
+        queries = {**_of_visits(over), "flows": _flows(exits)}
+        queries[OPEN] = f"FROM {RECENT} WHERE {may_go_on}"
         queries[SEEN] = f"""
             SELECT to_timestamp(day * {_DAY // 1_000_000}) AS ts, {_PARTITION} FROM (
-                SELECT DISTINCT epoch_us(last) // {_DAY} AS day, {_PARTITION} FROM ({items}) WHERE h > 0
+                SELECT DISTINCT epoch_us(last) // {_DAY} AS day, {_PARTITION} FROM {ITEMS} WHERE h > 0
                 EXCEPT SELECT epoch_us(ts) // {_DAY}, {_PARTITION} FROM {SEEN}
             )"""
         for name, query in queries.items():
             yield name, connection.sql(f"FROM ({query}) ORDER BY ts").to_arrow_table()
 
-    def live(self) -> Mapping[str, str]:
-        chain = f"WITH {_chain(derived.REQUESTS, self._gap)}, visit AS ({_visits(derived.REQUESTS, self._memory)})"
-        queries = {**_of_visits("visit"), "flows": f"FROM ({_flows(derived.REQUESTS, 'visit')})"}
-        views = {name: f"{chain} {query}" for name, query in queries.items()}
-        return {**views, VISITS_GAP: f"SELECT {self._gap}::BIGINT AS microseconds"}
+    def live(self) -> tuple[LiveView, ...]:
+        return (
+            *(LiveView(name, query) for name, query in _of_visits(RECENT).items()),
+            LiveView("flows", _flows("FROM pages WHERE is_last")),
+            LiveView(RECENT, _visits(self._memory), OPEN_SCHEMA),
+            LiveView(RUNS, _runs(self._gap), RUNS_SCHEMA),
+            LiveView(ITEMS, _items(derived.REQUESTS), ITEMS_SCHEMA),
+            LiveView(VISITS_GAP, f"SELECT {self._gap}::BIGINT AS microseconds"),
+        )
 
     @property
     def _gap(self) -> int:
