@@ -15,7 +15,7 @@ from logagg.parse.formats.templates import one_client
 from logagg.parse.formats.variables import JSON_KEYS, JSON_TIMES, NGINX, W3C
 from logagg.parse.json_units import unit_of, unit_said
 from logagg.parse.lines import reference_json
-from logagg.parse.lines.reference import reads_as_time
+from logagg.parse.lines.reference_times import reads_as_time
 
 SAMPLE = 200  # lines
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from logagg.parse.combined.columns import Column, places
 from logagg.parse.combined.response import KNOWN_STATUS, PRODUCT, URL, size_behind
 from logagg.parse.combined.tokens import Token
-from logagg.parse.lines.reference import reads_as_time
+from logagg.parse.lines.reference_times import reads_as_time
 
 _MARKS = ("|", "\t", ";", ",")
 _LEAST = 4  # values of a line

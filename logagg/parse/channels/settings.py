@@ -22,8 +22,10 @@ class ChannelSettings:
     keys: TagKeys = TagKeys()
 
     @classmethod
-    def of(cls, config: Config) -> Self:
-        """Return the settings of a configuration."""
+    def of(cls, config: Config) -> Self | None:
+        """Return the settings of a configuration; None if nothing keeps channels: neither requests nor a rollup of its own."""
+        if config.requests.keep == 0 and not config.rollups:
+            return None
         named = config.channels
         names = [one.parameter for one in named.click_ids]
         source, medium, campaign, clicks = map(_bytes, (named.source, named.medium, named.campaign, names))

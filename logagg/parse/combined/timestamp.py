@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from logagg.parse.combined.tokens import Token
-from logagg.parse.lines import reference
+from logagg.parse.lines.reference_times import reads_as_time
 
 _LOCAL = re.compile(rb"\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}\Z")
 _ISO = re.compile(rb"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:[.,]\d{1,9})?\Z")
@@ -55,6 +55,6 @@ def _read(
     tokens: Sequence[Token], at: int, end: int, value: bytes, fields: Sequence[tuple[str, str]], now: float
 ) -> When | None:
     for field, place in fields:
-        if reference.reads_as_time(field, value, now):
+        if reads_as_time(field, value, now):
             return When(at, end, place + tokens[end - 1].blanks.decode())
     return None

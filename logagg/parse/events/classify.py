@@ -61,7 +61,7 @@ class Classifier:
     ids: bool = True  # keep the join ids of tracking requests
     geo: GeoSettings | None = None  # the databases that tell where an address is
     city: bool = False  # keep cities
-    channels: ChannelSettings = ChannelSettings()  # where entries come from
+    channels: ChannelSettings | None = ChannelSettings()  # where entries come from; None: it is not told
     hosting: bool = False  # requests from hosting networks are those of robots
     key_of: Callable[[int], bytes] | None = None  # returns the key of the period that ends at a given second
 
@@ -120,7 +120,10 @@ class Classifier:
             **places,
             **facts,
         }
-        entries, texts["campaign"] = self._entries(kind, site, referrer, hosts, requests, texts["campaign"])
+        entries = dict[str, pa.Array]()
+        if self.channels:
+            found = self._entries(self.channels, kind, site, referrer, hosts, requests, texts["campaign"])
+            entries, texts["campaign"] = found
         texts |= {"query": requests.queries()} if self.queries else {}
         if "scheme" not in logged and (schemes := schemes_of(column["target"].filled())):
             texts["scheme"] = schemes
@@ -139,6 +142,7 @@ class Classifier:
 
     def _entries(
         self,
+        channels: ChannelSettings,
         kind: Codes,
         site: EncodedText,
         referrer: EncodedText,
@@ -153,8 +157,8 @@ class Classifier:
         names = [*hosts.names.to_pylist(), ""]
         numbers = masked(hosts.of_referrers, hosts.of_referrers >= 0, len(names) - 1)
         entries = Entries(referrers, numbers, names, site.codes, site.values.to_pylist())
-        tagged, tags = requests.tags(self.rules, self.channels.keys)
-        found = entries.arrivals(self.channels.shared(), tagged, tags)
+        tagged, tags = requests.tags(self.rules, channels.keys)
+        found = entries.arrivals(channels.shared(), tagged, tags)
         if tagged is not None:
             campaign = _with_tagged(campaign, (referrers >= 0) & (kind == _PAGEVIEW), tagged, tags)
         return found, campaign

@@ -5,26 +5,22 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
-from zoneinfo import ZoneInfo
+from datetime import datetime
 
 import pyarrow as pa
 
 from logagg.parse.envelopes.reference import Message, RawLine, inside_of, messages
 from logagg.parse.formats.columns import HEADER
-from logagg.parse.formats.format import ZONELESS, Format, Step
+from logagg.parse.formats.format import Format, Step
 from logagg.parse.formats.shapes import has_shape, is_between
 from logagg.parse.lines import reference_json
 from logagg.parse.lines.headers import is_comment, under
 from logagg.parse.lines.reference_columns import split_columns
 from logagg.parse.lines.reference_durations import seconds, upstream_seconds
 from logagg.parse.lines.reference_text import tidy
-from logagg.parse.lines.reference_times import DIGITS, EPOCH, TIME_READERS, american_time, dated_time, digits
+from logagg.parse.lines.reference_times import DIGITS, digits, time_of
 from logagg.parse.schemas import BATCH_SCHEMA, MOST_BYTES, OF_ANOTHER_FORMAT, TEXTS
 from logagg.records import SAMPLE_BYTES, SAMPLES, Batch, Chunk, Reject, Rejects
-
-EARLIEST = datetime(1995, 1, 1, tzinfo=UTC)
-AHEAD = timedelta(days=1)
 
 NO_STATUS = (b"0", b"000", b"-1")  # the value of proxies for a request that was given up without an answer
 CONTROLS = dict(zip(b'"\\nrtbfv', b'"\\\n\r\t\b\f\v', strict=True))
@@ -32,7 +28,6 @@ HEX = frozenset(b"0123456789abcdefABCDEF")
 METHOD_FIRST = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ")
 METHOD_REST = METHOD_FIRST | frozenset(b"_-")
 
-_DAYS = {"date": dated_time, "date_american": american_time}
 Record = dict[str, object]
 Raw = dict[str, bytes]
 
@@ -251,30 +246,10 @@ def _record(raw: Raw, fmt: Format, now: float) -> Record:
 
 
 def _time(raw: Raw, now: float, zone: str = "") -> datetime:
-    for field in (*TIME_READERS, *_DAYS):
-        if field in raw:
-            try:
-                time = _DAYS[field](raw[field], raw["clock"]) if field in _DAYS else TIME_READERS[field](raw[field])
-            except (ValueError, OverflowError):
-                raise Rejected("time") from None
-            if not EARLIEST <= time <= EPOCH + timedelta(seconds=int(now)) + AHEAD:
-                raise Rejected("time")
-            return _from_local(time, zone) if zone and field in ZONELESS else time
-    raise Rejected("time")
-
-
-def _from_local(time: datetime, zone: str) -> datetime:
-    offset = time.replace(minute=time.minute // 15 * 15, second=0, microsecond=0, tzinfo=ZoneInfo(zone)).utcoffset()
-    return time - (offset or timedelta())
-
-
-def reads_as_time(field: str, value: bytes, now: float) -> bool:
-    """Tell whether a value can be read as this kind of time."""
     try:
-        _time({field: value}, now)
-    except Rejected:
-        return False
-    return True
+        return time_of(raw, now, zone)
+    except (ValueError, OverflowError):
+        raise Rejected("time") from None
 
 
 def _status(value: bytes) -> int:

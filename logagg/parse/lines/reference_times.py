@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from logagg.parse.formats.format import ZONELESS
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+EARLIEST = datetime(1995, 1, 1, tzinfo=UTC)
+AHEAD = timedelta(days=1)
 
 MONTHS = b"Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
 DIGITS = frozenset(b"0123456789")
@@ -140,3 +145,31 @@ TIME_READERS: dict[str, Callable[[bytes], datetime]] = {
     "time_epoch_ns": _epoch(1_000_000_000, 20),
     "time_any": _time_any,
 }
+
+
+_DAYS = {"date": dated_time, "date_american": american_time}
+
+
+def time_of(raw: Mapping[str, bytes], now: float, zone: str = "") -> datetime:
+    """Return the time that fields of a line say. Raises ValueError or OverflowError for none, and for one that cannot be."""
+    for field in (*TIME_READERS, *_DAYS):
+        if field in raw:
+            time = _DAYS[field](raw[field], raw["clock"]) if field in _DAYS else TIME_READERS[field](raw[field])
+            if not EARLIEST <= time <= EPOCH + timedelta(seconds=int(now)) + AHEAD:
+                raise ValueError(time)
+            return _from_local(time, zone) if zone and field in ZONELESS else time
+    raise ValueError("no time")
+
+
+def _from_local(time: datetime, zone: str) -> datetime:
+    offset = time.replace(minute=time.minute // 15 * 15, second=0, microsecond=0, tzinfo=ZoneInfo(zone)).utcoffset()
+    return time - (offset or timedelta())
+
+
+def reads_as_time(field: str, value: bytes, now: float) -> bool:
+    """Tell whether a value can be read as this kind of time."""
+    try:
+        time_of({field: value}, now)
+    except (ValueError, OverflowError):
+        return False
+    return True
