@@ -184,7 +184,7 @@ class _Writer:
 
     def _hold_derived(self, state: State) -> None:
         """Hold the views with SQL of derivations: DuckDB takes longer to bind it than for all the rest of a catalog."""
-        marks = {name: (mark.digest, mark.tables, _has_recent(mark, state)) for name, mark in state.derived.items()}
+        marks = {name: (mark.digest, mark.tables, _has_live_part(mark, state)) for name, mark in state.derived.items()}
         derived = marks, state.rollups
         if derived != self._derived:
             if self._derived is not None:
@@ -312,7 +312,7 @@ def _derived_views(state: State) -> Iterator[str]:
     """Yield the statements that make the views with SQL of derivations, over views that are still empty.
 
     A view stands before those that it reads: DuckDB binds the SQL of all views that a new one reads. Tables have no live part
-    while there are no requests since the watermark, as always where none are kept.
+    while there is nothing to read for it, as always where no requests are kept.
     """
     marks = {name: mark for name, mark in state.derived.items() if mark.live and REQUESTS in state.rollups}
     for name, mark in marks.items():
@@ -326,24 +326,24 @@ def _derived_views(state: State) -> Iterator[str]:
         for table, schema in schemas.items():
             yield view(table, schema, (), "")
     for name, mark in marks.items():
-        has_recent = _has_recent(mark, state)
+        has_live_part = _has_live_part(mark, state)
         for one in mark.live:
             sql = one.sql.replace(derived.REQUESTS, identifier(since_watermark(name)))
             if one.parameters:
                 yield f"CREATE OR REPLACE MACRO {identifier(one.name)}({', '.join(one.parameters)}) AS TABLE {sql}"
-            elif one.name in mark.tables and not has_recent:
+            elif one.name in mark.tables and not has_live_part:
                 yield _create(one.name, f"FROM {identifier(materialized(one.name))}")
             elif one.name in mark.tables:
                 columns = ", ".join(identifier(column) for column in state.rollups[one.name].names)
                 whole = f"FROM {identifier(materialized(one.name))} UNION ALL SELECT {columns} FROM ({sql})"
                 yield _create(one.name, whole)
-            elif has_recent or not one.schema:
+            elif has_live_part or not one.schema:
                 yield _create(one.name, sql)
 
 
-def _has_recent(mark: Watermark, state: State) -> bool:
-    """Tell whether there may be requests since a watermark."""
-    return bool(state.requests_in(mark.until, LATEST))
+def _has_live_part(mark: Watermark, state: State) -> bool:
+    """Tell whether a derivation has anything to read: requests since its watermark, or what its tables keep for them."""
+    return bool(state.requests_in(mark.until, LATEST)) or any(part.rollup in mark.tables for part in state.parts)
 
 
 def rows(name: str, schema: pa.Schema, parts: Sequence[Part], root: str) -> str:
