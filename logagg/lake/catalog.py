@@ -152,6 +152,7 @@ class _Writer:
         self._connection, self._busy = _connected(), threading.Lock()
         self._derived: object = None  # what the held views of derivations were made from
         self._views: dict[str, str] = {}  # by name: the query of each other view that is held
+        self._tables: dict[str, pa.Schema] = {}  # by name: the columns of each table that is held
 
     def write(self, path: Path, state: State) -> None:
         with self._busy:
@@ -170,13 +171,15 @@ class _Writer:
         tables = catalog_rows.tables_of(state)
         self._hold_derived(state)
         self._hold_views(state)
+        self._hold_tables(tables)
         self._connection.execute(f"SET force_compression = '{_compression(tables)}'")
         self._connection.execute(f"ATTACH {literal(str(path))} AS new ({options})")
         self._connection.execute("USE new")
         self._connection.execute("BEGIN")
         self._connection.execute("COPY FROM DATABASE memory TO new (SCHEMA)")
-        for name, _incoming in tables.items():  # DuckDB finds it by its name among the local variables
-            self._connection.execute(f"CREATE TABLE {name} AS FROM _incoming")
+        for name, _incoming in tables.items():
+            if _incoming.num_rows:
+                self._connection.execute(f"INSERT INTO {name} FROM _incoming")
         self._connection.execute("COMMIT")
         self._connection.execute("CHECKPOINT new")  # DETACH would checkpoint too, but hide failures
         self._connection.execute("USE memory")
@@ -190,7 +193,7 @@ class _Writer:
             if self._derived is not None:
                 self._connection.close()
                 self._connection = _connected()
-            self._derived, self._views = None, {}
+            self._derived, self._views, self._tables = None, {}, {}
             for statement in _derived_views(state):
                 self._connection.execute(statement)
             self._derived = derived
@@ -203,6 +206,16 @@ class _Writer:
                 self._connection.execute(_create(name, query))
                 self._views[name] = query
         self._connection.execute("COMMIT")
+
+    def _hold_tables(self, tables: Mapping[str, pa.Table]) -> None:
+        """Hold tables without rows: half of those of a catalog are empty, and to make one takes as long as to fill it."""
+        for name, _incoming in tables.items():  # DuckDB finds it by its name among the local variables
+            if self._tables.get(name) != _incoming.schema:
+                self._connection.execute(f"CREATE OR REPLACE TABLE {name} AS FROM _incoming LIMIT 0")
+                self._tables[name] = _incoming.schema
+        for name in self._tables.keys() - tables.keys():
+            self._connection.execute(f"DROP TABLE {name}")
+            del self._tables[name]
 
 
 def _connected() -> duckdb.DuckDBPyConnection:
