@@ -1,8 +1,8 @@
-"""The page as one file: that of `logagg serve`, with the answers of a window in it.
+"""The page of `logagg serve` as one file, with the answers for one window in it.
 
     files of the page, answers ──▶ document(...) ──▶ HTML that loads nothing, and runs no script but the page's
 
-Values of the answers come from logs: JSON in a script element is escaped so that none can end it.
+Answers contain values from logs, so the JSON is escaped: no value can end the script element that holds it.
 """
 
 from __future__ import annotations
@@ -30,21 +30,21 @@ from logagg.query.reports import Bots
 from logagg.query.snapshot import connect
 from logagg.query.times import moment, zone_of
 
-ROWS = 500  # of a panel
-WINDOW = timedelta(hours=24)  # before the newest data, if nothing is said
+ROWS = 500  # rows of each panel
+WINDOW = timedelta(hours=24)  # the default window, before the newest data
 
 _LINK = re.compile(r"\s*<link\b(?![^>]*\bhref=[\"']data:)[^>]*>", re.IGNORECASE)
 _SCRIPT = re.compile(r"\s*<script\b[^>]*\bsrc=[^>]*>\s*</script>", re.IGNORECASE)
 _POLICY = re.compile(r"\s*<meta\b[^>]*Content-Security-Policy[^>]*>", re.IGNORECASE)
 _HEAD = re.compile(r"<head\b[^>]*>(\s*<meta\s+charset[^>]*>)?", re.IGNORECASE)
-_ENDS = re.compile(r"<(?=/script|!--)", re.IGNORECASE)  # what ends a script, or changes how its end is found
+_ENDS = re.compile(r"<(?=/script|!--)", re.IGNORECASE)  # ends a script element, or changes where a parser sees its end
 _STYLE_ENDS = re.compile(r"<(?=/style|/script|!--)", re.IGNORECASE)
 _UNSAFE = {ord(one): f"\\u{ord(one):04x}" for one in "<>&\u2028\u2029"}
 
 
 @dataclass(frozen=True, slots=True)
 class FileRequest:
-    """The content of a file."""
+    """What a file is to show."""
 
     since: str | None = None
     until: str | None = None
@@ -55,7 +55,7 @@ class FileRequest:
     rows: int = ROWS
 
     def scope(self, facts: Facts, ask: Ask, now: float) -> Scope:
-        """Return the scope; without a beginning the window is the last day before its end, or before the newest data."""
+        """Return the scope; without `since`, the window is the day before `until`, or before the newest data."""
         since, until = self.since, self.until
         if since is None:
             end = moment(until, now, "until", zone_of(self.zone)) if until else span(facts, ask)[1]
@@ -101,7 +101,7 @@ def document(data: Mapping[str, Any]) -> bytes:
 
 
 def script_json(data: object) -> str:
-    """Return JSON that nothing in it can make an HTML parser leave its script element for."""
+    """Return JSON without any text that would end a script element for an HTML parser."""
     return as_json(data).translate(_UNSAFE)
 
 
@@ -117,7 +117,8 @@ def _text(name: str) -> str:
         text = ""
     if not text.strip():
         raise LogaggError(f"the page's {name} is missing in this installation", "install logagg again")
-    return text.replace("\r\n", "\n").replace("\r", "\n")  # as a browser reads it, whose hash it computes
+    # A browser replaces line ends in the same way before it computes the hash.
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _hash(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Facts about a snapshot of a lake: its tables, and from when on it keeps requests."""
+"""Facts about a snapshot of a lake: its tables, and since when it keeps requests."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ class Facts:
     commit: int
     committed_at: datetime | None
     requests_from: datetime
-    requests_kinds: frozenset[str]  # none: requests are not kept
-    rollups: Mapping[str, Mapping[str, str]]  # by name: the columns, and their types as Arrow names them
+    requests_kinds: frozenset[str]  # empty: requests are not kept
+    rollups: Mapping[str, Mapping[str, str]]  # by name: the columns, with Arrow's names of their types
 
     @classmethod
     def of(cls, ask: Ask) -> Facts:
-        """Read them from the catalog."""
+        """Read the facts from the catalog."""
         (commit, committed_at) = ask("SELECT max(id), max(committed_at) FROM commits").rows[0]
         found = ask("FROM lake")
         lake = dict(zip(found.columns, found.rows[0], strict=True))

@@ -1,6 +1,6 @@
-"""Numbers, bytes, rates, durations, changes and times as people read them.
+"""Numbers, bytes, rates, durations, changes and times as texts for people.
 
-The page has the same in `web/src/lib/format.js`; a test holds the two to each other.
+`web/src/lib/format.js` does the same in the page; a test compares the two.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def shown(name: str) -> Shown:
 
 
 def change_of(now: Number | None, before: Number | None) -> float | None:
-    """Return the change from one number to another as a share of the first; None where there is none."""
+    """Return the change from `before` to `now` as a share of `before`; None if that is missing or zero."""
     return None if now is None or not before else float(now) / float(before) - 1
 
 
@@ -165,7 +165,7 @@ def _significant(value: Number, digits: int = 3) -> str:
 
 
 def _fixed(value: Number, decimals: int) -> str:
-    """Return a number with a number of decimals, halves rounded away from zero, as by JavaScript."""
+    """Return a number with some decimals; rounds halves away from zero, like JavaScript."""
     return str(Decimal(value).quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP, _EXACTLY))
 
 

@@ -1,4 +1,4 @@
-"""The measures: the title of each, its unit, and how it is computed from a rollup or from requests."""
+"""The measures: the title and unit of each, and its SQL over a rollup and over requests."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ Unit = Literal["count", "bytes", "ratio", "seconds"]
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A measure as people see it; SQL expressions over the columns of a rollup, and over those of `requests`.
+    """The title and unit of a measure, and SQL expressions over the columns of a rollup and of `requests`.
 
-    Without an expression it is the sum of the column of its name. `is_sum`: the values of groups add up to the whole.
+    Without an expression, the measure is the sum of the column with its name. `is_sum`: the values of groups add up.
     """
 
     title: str
@@ -49,22 +49,22 @@ MEASURES: Mapping[str, Shown] = {
 
 
 def over_rollup(name: str, where: str = "") -> str:
-    """Return the expression of a measure over the columns of a default rollup; of a sum, over rows of a condition."""
+    """Return the expression of a measure over the columns of a default rollup; a sum only adds rows that satisfy `where`."""
     shown = MEASURES.get(name)
     return shown.rollup if shown and shown.rollup else sum_of(name, where)
 
 
 def sum_of(name: str, where: str = "") -> str:
-    """Return the sum of a column; bytes may be any numbers, so that the sum of a few lines can exceed 64 bits."""
+    """Return the sum of a column. A log may claim any number of bytes, so the sum of a few lines can exceed 64 bits."""
     total = f"coalesce(sum({identifier(name)}){filtered(where)}, 0)"
     return total if name == "bytes" else f"{total}::BIGINT"
 
 
 def filtered(where: str) -> str:
-    """Return the clause by which an aggregate counts only rows of a condition."""
+    """Return the clause that restricts an aggregate to rows that satisfy a condition."""
     return f" FILTER ({where})" if where else ""
 
 
 def over_column(name: str, kind: str) -> str:
-    """Return the expression of a measure of a rollup that a configuration defines, by its column's type."""
+    """Return the expression of a measure of a user's rollup, by the type of its column."""
     return f"uniques({identifier(name)})" if kind.startswith("list") else f"coalesce(sum({identifier(name)}), 0)"

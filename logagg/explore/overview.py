@@ -1,4 +1,4 @@
-"""The totals of a window, and their courses over time."""
+"""The totals of a window, and the charts over time."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from logagg.quoting import literal
 TOTALS = ("hits", "visitors", "views", "impressions", "clicks", "ctr", "conversions", "errors", "p95", "bytes")
 SPLITS = ("kind", "status_class")
 PERCENTILES = ("p50", "p95", "p99")
-MOST_POINTS = 200  # of a chart
+MOST_POINTS = 200  # points of a chart, at most
 
 _DAY = 86_400
 _GRAINS = (60, 120, 300, 600, 900, 1800, 3600, 3 * 3600, 6 * 3600, 12 * 3600, _DAY, 7 * _DAY, 28 * _DAY, 364 * _DAY)
 _MICROSECOND = timedelta(microseconds=1)
-_MONDAY = datetime(2000, 1, 3)  # noqa: DTZ001 - local time: DuckDB counts buckets of days from it
+_MONDAY = datetime(2000, 1, 3)  # noqa: DTZ001 - local time, from which DuckDB counts buckets of days
 
 
 @dataclass(frozen=True, slots=True)
 class Buckets:
-    """The points of a time chart: the starts of buckets, and the SQL that tells the bucket of a row.
+    """The points of a time chart: the starts of buckets, and the SQL for the bucket of a row.
 
-    `places` has the buckets as the SQL names them: those of days by the local time, which any change of offset leaves alone.
+    `places` has the buckets as the SQL names them. Buckets of days are named by local time, so changes of offset do not matter.
     """
 
     seconds: int
@@ -41,7 +41,7 @@ class Buckets:
 
     @classmethod
     def of(cls, period: Period, zone: str, most: int = MOST_POINTS) -> Buckets:
-        """Return at most some `most` buckets for a window; days and weeks are those of the zone."""
+        """Return about `most` buckets for a window, or fewer; days and weeks are those of the zone."""
         seconds = next((one for one in _GRAINS if period.length.total_seconds() / one <= most), _GRAINS[-1])
         if seconds < _DAY:
             starts = names = tuple(_starts(period, seconds))
@@ -51,23 +51,23 @@ class Buckets:
         return cls(seconds, zone, starts, {name: place for place, name in enumerate(names)})
 
     def column(self, later: timedelta = timedelta()) -> str:
-        """Return the expression of a row's bucket, as if it were that much later."""
+        """Return the expression of a row's bucket, as if the row were later by `later`."""
         if self.seconds >= _DAY:
             shift = f" + INTERVAL '{later // MINUTE} minutes'" if later else ""
             local = f"timezone({literal(self.zone)}, ts){shift}"
             return f"time_bucket(INTERVAL '{self.seconds // _DAY} days', {local}) AS bucket_ts"
-        # time_bucket of a time with a zone takes as long as reading it and summing up.
+        # Faster than time_bucket of a time with a zone, which takes as long as the rest of the query.
         at = f"(epoch_us(ts) + {later // _MICROSECOND})" if later else "epoch_us(ts)"
         length = self.seconds * 1_000_000
         return f"make_timestamptz({at} // {length} * {length}) AS bucket_ts"
 
     def distance(self, first: datetime, last: datetime) -> timedelta:
-        """Return the time between two instants: by the local clock for buckets of days, which an offset's change leaves alone."""
+        """Return the time between two instants; for buckets of days by the local clock, so that changes of offset do not matter."""
         clock = ZoneInfo(self.zone) if self.seconds >= _DAY else UTC
         return last.astimezone(clock).replace(tzinfo=None) - first.astimezone(clock).replace(tzinfo=None)
 
     def nearest(self, name: datetime) -> int:
-        """Return the place of a bucket; where a change of offset has moved it out of the window, the first or last."""
+        """Return the place of a bucket; of one that a change of offset has moved out of the window, the first or last place."""
         return self.places.get(name, 0 if name < next(iter(self.places)) else len(self.places) - 1)
 
 
@@ -90,7 +90,7 @@ def _utc(local: datetime, here: ZoneInfo) -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class _Choice:
-    """A rollup that has a measure: the name of the column there, and which of its rows count."""
+    """A rollup that has a measure: the column, and the condition of the rows that count."""
 
     rollup: str
     measure: str
@@ -99,8 +99,8 @@ class _Choice:
 
 
 _PAGEVIEW, _FAILED = "kind = 'pageview'", "status >= 400"
-# By measure, the rollup to prefer first. Where none has the dimensions, the requests behind `traffic` answer for all
-# that it can tell, so that they are read once.
+# By measure: rollups, the preferred one first. If none has the dimensions, the requests behind `traffic` answer for all its
+# measures, so that they are read once.
 _CHOICES: Mapping[str, Sequence[_Choice]] = {
     "hits": [_Choice(name, "hits") for name in ("traffic", "referrers", "agents")],
     "visitors": [_Choice(name, "visitors") for name in ("traffic", "referrers", "agents")],
@@ -116,7 +116,7 @@ _PARTS_OF_CTR = ("impressions", "clicks")
 
 
 def _chosen(measure: str, scope: Scope, facts: Facts) -> tuple[_Choice, Origin]:
-    """Return the first rollup that has all dimensions, else the one whose requests answer."""
+    """Return the first rollup that has all dimensions, else the rollup whose requests are to answer."""
     choices = [(one, origin_of(one.rollup, frozenset(), scope, facts)) for one in _CHOICES[measure]]
     direct = (pair for pair in choices if pair[1].table and not pair[1].is_requests)
     shared = (pair for pair in choices if pair[0].rollup == "traffic")
@@ -124,9 +124,10 @@ def _chosen(measure: str, scope: Scope, facts: Facts) -> tuple[_Choice, Origin]:
 
 
 def totals(scope: Scope, facts: Facts, ask: Ask) -> dict[str, Any]:
-    """Return the measures of the window, and of the period that it is compared with.
+    """Return the measures of the window, and of the compared period.
 
-    A measure that nothing can answer is null, and `notes` say why; `unavailable` only says so if that is true of all.
+    A measure that neither a rollup nor requests can answer is null, with the reason in `notes`; if that is true of all
+    measures, the reason is in `unavailable`.
     """
     groups: dict[tuple[str, Origin], list[Column]] = {}
     notes: dict[str, str] = {}
@@ -160,7 +161,7 @@ def _ctr(impressions: int | None, clicks: int | None) -> float | None:
 
 
 def _told_of_all(origins: Sequence[Origin]) -> dict[str, Any]:
-    """Return where an answer of several queries comes from."""
+    """Return the origin of an answer that several queries make."""
     found = [one for one in origins if not one.unavailable]
     begins = [one.complete_from for one in found if one.complete_from]
     table = "requests" if any(one.is_requests for one in found) else "rollups"
@@ -172,7 +173,7 @@ def _told_of_all(origins: Sequence[Origin]) -> dict[str, Any]:
 
 
 def series(split: str, scope: Scope, facts: Facts, ask: Ask, most: int = MOST_POINTS) -> dict[str, Any]:
-    """Return hits over time by kind or status class, and those of the period that it is compared with; some `most` points."""
+    """Return hits over time by kind or status class, and hits of the compared period; about `most` points."""
     if split not in SPLITS:
         raise LogaggError(f"split: {split!r} is not valid", f"write {' or '.join(SPLITS)}")
     needed = frozenset({"status" if split == "status_class" else split})
@@ -191,7 +192,7 @@ def series(split: str, scope: Scope, facts: Facts, ask: Ask, most: int = MOST_PO
 
 
 def _before(origin: Origin, scope: Scope, earlier: Period, buckets: Buckets, ask: Ask) -> list[int]:
-    """Return the hits of the compared period, laid over the buckets of the window."""
+    """Return the hits of the compared period by the buckets of the window."""
     column = buckets.column(buckets.distance(earlier.since, scope.period.since))
     query = aggregate(origin, "traffic", (column,), ("hits",), scope, earlier)
     hits = [0] * len(buckets.starts)
@@ -201,7 +202,7 @@ def _before(origin: Origin, scope: Scope, earlier: Period, buckets: Buckets, ask
 
 
 def latency(scope: Scope, facts: Facts, ask: Ask, most: int = MOST_POINTS) -> dict[str, Any]:
-    """Return percentiles of the seconds to serve a request, over time; null where no request had a time."""
+    """Return percentiles of the seconds to serve a request, over time; null for a bucket without any."""
     origin, buckets = origin_of("latency", frozenset(), scope, facts), Buckets.of(scope.period, scope.zone, most)
     answer: dict[str, Any] = {
         "ts": buckets.starts,

@@ -1,6 +1,6 @@
 """The answers that the web page consists of: the whole page, the lake, and the status of its tails.
 
-Values are Python's (times are datetimes); `logagg.query.render.as_json` makes the JSON that the HTTP API describes of them.
+Values have Python's types (times are datetimes); `logagg.query.render.as_json` turns them into the JSON of the HTTP API.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ from logagg.query.tails import TailHealth
 PARTS = ("totals", "series", "latency", "panels")
 MOST_SITES = 200
 MOST_SOURCES = 500
-LATE = 60.0  # seconds that lines of a running tail may wait before the page warns
-REJECTED = 0.01  # of the lines of a log: the share from which on the page warns
+LATE = 60.0  # seconds after which the page warns that lines of a running tail are not committed
+REJECTED = 0.01  # the page warns if a larger share of a log's lines is rejected
 
 Part = Callable[[], dict[str, Any]]
 RunAll = Callable[[Sequence[Part]], list[dict[str, Any]]]
 State = Literal["good", "warn", "bad"]
 
-_SITES_OF = timedelta(days=31)  # before the newest data: a list of all sites ever would read the whole lake
+_SITES_OF = timedelta(days=31)  # before the newest data: a list of all sites ever would take reading the whole lake
 _PRESENT_OF = timedelta(days=1)
 
 
 def one_by_one(parts: Sequence[Part]) -> list[dict[str, Any]]:
-    """Run parts of a page in their order."""
+    """Run the parts of a page one after the other."""
     return [part() for part in parts]
 
 
@@ -54,10 +54,10 @@ def page_answer(
     orders: Mapping[str, str] | None = None,
     run_all: RunAll = one_by_one,
 ) -> dict[str, Any]:
-    """Return the page, or parts of it: totals, charts, and these panels (None: all) with the first of their `measures`.
+    """Return the page, or parts of it: totals, charts, and these panels (None: all) with their first `measures` measures.
 
-    `sorts` and `orders` are by panel: the measure, and "asc" or "desc". `run_all` runs what the page consists of, at a
-    time if it can. Raises LogaggError for a name that is none.
+    `sorts` and `orders` have the measure and "asc" or "desc" of a panel. `run_all` runs the parts, in parallel if it can.
+    Raises LogaggError for an unknown name.
     """
     for part in parts:
         if part not in PARTS:
@@ -91,7 +91,7 @@ def _panel_requests(
     limit: int,
     measures: int | None,
 ) -> list[PanelRequest]:
-    """Return the request to each panel. Raises LogaggError, also for the sorting of a panel that is not asked for."""
+    """Return the request for each panel. Raises LogaggError, also if a panel is to be sorted but is not asked for."""
     chosen = list(panels_of(facts).values()) if names is None else wanted(names, facts)
     for name in (*sorts, *orders):
         if name not in {panel.name for panel in chosen}:
@@ -119,7 +119,7 @@ def lake_answer(
 ) -> dict[str, Any]:
     """Return the facts about a lake that the page needs: its span of time, sites, panels and measures.
 
-    A panel is `present` if events from `since` on have its values; without it, events of the newest day of data.
+    A panel is `present` if an event since `since` has its values; the default is the newest day with data.
     `sql` and `cluster` tell whether the server answers such requests; `run_all` is as in `page_answer`.
     """
     oldest, newest = span(facts, ask)
@@ -143,7 +143,7 @@ def lake_answer(
 
 
 def span(facts: Facts, ask: Ask) -> tuple[datetime | None, datetime | None]:
-    """Return the first minute with data and the end of the last one; None: there are no data."""
+    """Return the start of the first minute with data and the end of the last one; None without data."""
     if "traffic" not in facts.rollups:
         return None, None
     [(oldest, newest)] = ask("SELECT min(min_ts), max(max_ts) FROM files WHERE rollup = 'traffic'").rows
@@ -161,12 +161,12 @@ def _sites(newest: datetime | None, facts: Facts, ask: Ask) -> list[str]:
 
 
 def newest_day(newest: datetime | None, facts: Facts) -> datetime:
-    """Return from when on events tell which panels a lake has."""
+    """Return the time since which events decide which panels a lake has."""
     return (newest or facts.requests_from) - _PRESENT_OF
 
 
 def has_values(panel: Panel, facts: Facts, ask: Ask, since: datetime) -> bool:
-    """Return whether any event from a time on has the panel's values."""
+    """Return whether any event since a time has the panel's values."""
     query = is_present(panel, facts, since)
     return bool(ask(query).rows[0][0]) if query else True
 
@@ -192,7 +192,7 @@ def _measure(name: str) -> dict[str, str]:
 
 
 def age_of(newest: datetime | None, committed_at: datetime | None, now: float) -> float | None:
-    """Return the seconds since the newest data: the newest minute ends in the future while it fills, then its commit counts."""
+    """Return the seconds since the newest data; while the newest minute is not over, since the commit."""
     times = [one.timestamp() for one in (newest, committed_at) if one]
     return max(0.0, now - min(times)) if times else None
 
@@ -216,7 +216,7 @@ def status_answer(status: Status, commit: int | None = None, newest: datetime | 
 
 
 def _warnings(status: Status) -> Iterator[str]:
-    """Yield notes for the user that need not be faults."""
+    """Yield warnings about conditions that need not be faults."""
     if not status.running:
         yield status.writer
     yield from status.waiting
@@ -229,7 +229,7 @@ def _warnings(status: Status) -> Iterator[str]:
 
 
 def _lag_seconds(tail: TailHealth) -> float | None:
-    """Return for how long lines of a tail may have waited; None if it does not run."""
+    """Return how long lines may have waited for a tail to commit them; None if the tail does not run."""
     if tail.state != "running":
         return None
     return tail.heartbeat.behind + tail.age if tail.heartbeat.unread else 0.0

@@ -21,24 +21,24 @@ from logagg.rollup.visits import TABLES as OF_VISITS
 
 Order = Literal["desc", "asc"]
 
-MOST_ROWS = 10_000  # of one answer
+MOST_ROWS = 10_000  # rows of an answer, at most
 MOST_DIMENSIONS = 6
-_OF_ROWS = ("before", "change", "share")  # columns of a row beside dimensions and measures
-FEW = 1_000  # rows whose sketches are merged apart from their sums: each takes some 16 kB meanwhile
-ROWS = "rows"  # the rows of an answer, in its own query: no rollup has this name
+_OF_ROWS = ("before", "change", "share")  # keys of a row besides dimensions and measures
+FEW = 1_000  # up to so many rows, sketches are merged in a query of their own; a row needs some 16 kB for that
+ROWS = "rows"  # the name of an answer's rows within its query; no rollup may have it
 CHANGE = "change"  # a name to sort by: the relative change since the compared period
 
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """One leaderboard. The first measure is the one that it is sorted by."""
+    """A leaderboard. It is sorted by its first measure."""
 
     name: str
     title: str
     rollup: str
     dimensions: tuple[str, ...]
     measures: tuple[str, ...]
-    where: tuple[str, ...] = ()  # SQL, over the columns of the rollup and of requests alike
+    where: tuple[str, ...] = ()  # conditions in SQL over columns that the rollup and requests both have
 
 
 BY = ("hits", "visitors", "errors", "bytes", "p95")
@@ -56,8 +56,8 @@ def panel_by(dimensions: Sequence[str]) -> Panel:
     return Panel(f"by {','.join(dimensions)}", f"By {title}", REQUESTS, tuple(dimensions), BY)
 
 
-_NOT_OF_ALL = ("ads", "latency")  # rollups that events of some kinds only have rows in
-_OF_PLACES = ("countries", "networks")  # rollups whose columns some logs only have values for
+_NOT_OF_ALL = ("ads", "latency")  # rollups that count only events of some kinds
+_OF_PLACES = ("countries", "networks")  # rollups whose columns are empty for some logs
 
 _HITS = ("hits", "visitors")
 _EVENT = ("hits", "visitors", "bytes")
@@ -109,7 +109,7 @@ PANELS: tuple[Panel, ...] = (
 
 @dataclass(frozen=True, slots=True)
 class PanelRequest:
-    """Which rows of a panel."""
+    """A request for rows of a panel: which ones, and in which order."""
 
     panel: Panel
     measures: tuple[str, ...]
@@ -131,7 +131,7 @@ class PanelRequest:
         search: str = "",
         most: int | None = None,
     ) -> PanelRequest:
-        """Return the request, checked; of the measures the first `most`, with that which sorts. Raises LogaggError."""
+        """Return the request, checked, for the first `most` measures and the one to sort by. Raises LogaggError."""
         sorts = (*panel.measures, CHANGE)
         if sort is not None and sort not in sorts:
             raise LogaggError(f"sort: {panel.name} has no {sort[:100]!r}", f"there are {', '.join(sorts)}")
@@ -151,7 +151,7 @@ class PanelRequest:
 
 
 def panels_of(facts: Facts) -> Mapping[str, Panel]:
-    """Return the panels of a lake by name: those above, and one for each of its own rollups."""
+    """Return the panels of a lake by name: the built-in ones, and one for each user's rollup."""
     return {panel.name: panel for panel in (*PANELS, *_own(facts))}
 
 
@@ -167,10 +167,11 @@ def _own(facts: Facts) -> Iterator[Panel]:
 
 
 def panel_query(request: PanelRequest, scope: Scope, facts: Facts) -> tuple[Origin, str]:
-    """Return the origin of a panel's rows, and its query; one row more than asked for tells that there are more.
+    """Return the origin of a panel's rows, and its query, for one row more than asked for: it shows whether there are more.
 
-    Columns: dimensions, measures, with a period to compare with `before_` and the measure, and `change`; then `share` where
-    the values of the sort measure add up. Sketches are merged for the rows of the answer only, unless one sorts, or there are many.
+    Columns: dimensions; measures; with a compared period `before_MEASURE` and `change`; `share` if the values of the
+    measure to sort by add up. Sketches are merged only for the rows of the answer, unless the order depends on them, or the
+    answer has many rows.
     """
     panel = request.panel
     origin = origin_of(panel.rollup, _columns(panel), scope, facts)
@@ -194,7 +195,7 @@ def panel_query(request: PanelRequest, scope: Scope, facts: Facts) -> tuple[Orig
 def _rows(
     request: PanelRequest, measures: Sequence[str], measure: str, origin: Origin, scope: Scope, earlier: Period | None
 ) -> str:
-    """Return the SELECT of all rows that are searched for, with these measures; by `measure` they are sorted."""
+    """Return the SELECT of all rows that match the search, with these measures; they are to be sorted by `measure`."""
     panel = request.panel
     now = aggregate(origin, panel.rollup, panel.dimensions, measures, scope, scope.period, panel.where)
     names = [identifier(one) for one in panel.dimensions]
@@ -211,13 +212,13 @@ def _rows(
     where = ""
     if request.search:
         contains = (f"contains(lower({one}::VARCHAR), lower({literal(request.search)}))" for one in names)
-        # A share is one of all rows, so that they are searched after it is computed.
+        # A share is relative to all rows, so the search comes after its computation.
         where = f"\n{'QUALIFY' if shares else 'WHERE'} {' OR '.join(contains)}"
     return f"SELECT {', '.join(columns)}\nFROM {source}{where}"
 
 
 def _with_sketches(rows: str, sketches: Sequence[str], panel: Panel, scope: Scope, earlier: Period | None) -> str:
-    """Return the SELECT that adds measures which are merged from sketches to rows."""
+    """Return the SELECT that adds measures from merged sketches to rows."""
     names = ", ".join(map(identifier, panel.dimensions))
     columns, source = [f"{ROWS}.*"], ROWS
     periods = {"": scope.period} | ({"before_": earlier} if earlier else {})
@@ -259,7 +260,7 @@ def _columns(panel: Panel) -> frozenset[str]:
 
 
 def _counts(measure: str) -> bool:
-    """Return whether a measure of nothing is zero; a percentile or a ratio of nothing is null."""
+    """Return whether a measure without events is zero; a percentile or a ratio is null then."""
     shown = MEASURES.get(measure)
     return shown is None or shown.is_sum or measure == "visitors"
 
@@ -278,9 +279,9 @@ def _value(measure: str, table: str) -> str:
 
 
 def is_present(panel: Panel, facts: Facts, since: datetime) -> str:
-    """Return a query for whether any event from a time on has the panel's values; empty if it is there in any case.
+    """Return a query that tells whether any event since a time has the panel's values; empty if every lake has the panel.
 
-    The time bounds the search for values that no event has: it reads the whole column, 0.2 s for 10 M requests.
+    The time bounds the search: if no event has a value, the query reads the whole column, 0.2 s for 10 M requests.
     """
     if panel.rollup in _NOT_OF_ALL:
         return f"SELECT count(*) > 0 FROM files WHERE rollup = '{panel.rollup}' AND \"rows\" > 0"
@@ -297,7 +298,7 @@ def is_present(panel: Panel, facts: Facts, since: datetime) -> str:
 
 
 def _has_visits(table: str, facts: Facts, since: datetime) -> str:
-    """Return a query for whether there may be visits: their view would derive them for that."""
+    """Return a query that tells whether there may be visits, without their view, which would derive them first."""
     if table not in facts.rollups:
         return "SELECT false"
     written = f"SELECT count(*) FROM files WHERE rollup = '{table}'"

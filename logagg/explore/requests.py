@@ -1,4 +1,4 @@
-"""Single events, and the lines that were not understood."""
+"""Single events, and rejects."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from logagg.rollup.requests import SCHEMA
 
 
 def events(scope: Scope, facts: Facts, ask: Ask, *, limit: int, offset: int = 0) -> dict[str, Any]:
-    """Return single events, the newest first; `position` with `source` is the place of the line in its log."""
+    """Return single events, the newest first; `source` and `position` identify the line in its log."""
     origin = origin_of(REQUESTS, frozenset(), scope, facts)
     columns = [name for name in SCHEMA.names if name in facts.rollups.get(REQUESTS, {})]
     answer = {"columns": columns, "rows": [], "more": False, **origin.told(), "sql": ""}
@@ -26,12 +26,12 @@ def events(scope: Scope, facts: Facts, ask: Ask, *, limit: int, offset: int = 0)
     )
     rows = ask(sql).as_dicts()
     for row in rows:
-        row["visitor"] = f"{row['visitor']:016x}"  # more than a number of JavaScript holds
+        row["visitor"] = f"{row['visitor']:016x}"  # a number in JavaScript has too few bits
     return answer | {"rows": rows[:limit], "more": len(rows) > limit, "sql": sql}
 
 
 def rejects(ask: Ask) -> dict[str, Any]:
-    """Return how many lines were not understood, by reason."""
+    """Return the number of rejects, by reason."""
     sql = (
         "SELECT reason, sum(lines)::BIGINT AS lines, count(DISTINCT source) AS sources\n"
         "FROM rejects GROUP BY reason ORDER BY lines DESC, reason"
@@ -40,7 +40,7 @@ def rejects(ask: Ask) -> dict[str, Any]:
 
 
 def reject_samples(reason: str | None, ask: Ask, *, limit: int = 200) -> dict[str, Any]:
-    """Return some of these lines, with the log and the position of each."""
+    """Return the samples of rejects, with the log and the position of each."""
     where = f"\nWHERE reason = {literal(reason)}" if reason else ""
     sql = (
         "SELECT reason, any_value(sources.path) AS path, reject_samples.position, any_value(line) AS line\n"

@@ -1,5 +1,4 @@
-"""The scope of a question: the window, the period that it is compared with, robots, filters, and the time zone of
-days."""
+"""The scope of a question: the window, the compared period, robots, filters, and the time zone of days."""
 
 from __future__ import annotations
 
@@ -37,10 +36,10 @@ DIMENSIONS = (
 CLASSES = ("1xx", "2xx", "3xx", "4xx", "5xx")
 SINCE = "24h"
 WEEK = timedelta(days=7)
-YEAR = 52 * WEEK  # the same days of the week
+YEAR = 52 * WEEK  # so that the days of the week are the same
 MINUTE, _DAY = timedelta(minutes=1), timedelta(days=1)
-MOST_VALUES = 100  # of all filters together
-LONGEST_VALUE = 8192  # characters
+MOST_VALUES = 100  # values in all filters together
+LONGEST_VALUE = 8192  # characters of a filter's value
 
 _EARLIEST, _LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 
@@ -57,11 +56,11 @@ class Period:
         return self.until - self.since
 
     def condition(self) -> str:
-        """Return the condition that an event or a bucket lies in it."""
+        """Return the SQL condition for events and buckets of this period."""
         return f"ts >= {timestamp(self.since)} AND ts < {timestamp(self.until)}"
 
     def earlier(self, by: timedelta, here: tzinfo = UTC) -> Period:
-        """Return the period that much earlier; whole days are those of the zone, so hours keep their names."""
+        """Return the period moved back by `by`; whole days by the local clock, so the hours of the day stay the same."""
         clock = UTC if by % _DAY else here
         since, until = ((one.astimezone(clock) - by).astimezone(UTC) for one in (self.since, self.until))
         return Period(max(_EARLIEST, since), max(_EARLIEST, until))
@@ -69,14 +68,14 @@ class Period:
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """A dimension has one of these values; or, `excluded`, none of them. An empty value stands for none."""
+    """Events whose dimension has one of these values; with `excluded`, none of them. An empty value matches a missing one."""
 
     dimension: str
     values: tuple[str, ...]
     excluded: bool = False
 
     def condition(self, column: str | None = None) -> str:
-        """Return it as SQL, over the column of the dimension or another one."""
+        """Return the filter as SQL over the column of its dimension, or over another column."""
         column = identifier(column or self.dimension)
         if self.dimension == "status_class":
             column, values = f"{identifier('status')} // 100", [value[0] for value in self.values]
@@ -92,14 +91,14 @@ class Filter:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """The subject of an answer; made by `of`, which checks it."""
+    """The subject of a question; `of` makes and checks it."""
 
     period: Period
     before: Period | None = None
     bots: Bots = "include"
     filters: tuple[Filter, ...] = ()
     zone: str = "UTC"
-    where: str = ""  # a condition over `requests` in SQL, checked by `query.lines.checked`
+    where: str = ""  # an SQL condition over `requests`, checked by `query.lines.checked`
 
     @classmethod
     def of(
@@ -117,7 +116,7 @@ class Scope:
     ) -> Scope:
         """Return the scope that parameters describe; `now` is seconds since the epoch. Raises LogaggError.
 
-        `where` becomes a part of each query as it is: `query.lines.checked` gives one.
+        `where` becomes a part of each query, unchanged: it must come from `query.lines.checked`.
         """
         here = zone_of(zone or "UTC")
         period = _period(now, since or SINCE, until or "now", here)
@@ -129,15 +128,15 @@ class Scope:
 
     @property
     def dimensions(self) -> frozenset[str]:
-        """The columns that a table needs for its filters, robots apart."""
+        """The columns that a table must have for the filters, apart from robots."""
         return frozenset("status" if one.dimension == "status_class" else one.dimension for one in self.filters)
 
     def conditions(self, period: Period, columns: Mapping[str, str] | None = None) -> list[str]:
-        """Return the conditions of a period; `columns` maps dimensions to columns of other names."""
+        """Return all conditions, with those of a period; `columns` maps dimensions to columns with other names."""
         return [period.condition(), *self.filter_conditions(columns)]
 
     def filter_conditions(self, columns: Mapping[str, str] | None = None) -> list[str]:
-        """Return the conditions without those of time."""
+        """Return all conditions but those of time."""
         bots = {"include": [], "exclude": ["NOT is_bot"], "only": ["is_bot"]}[self.bots]
         where = [f"(\n{self.where}\n)"] if self.where else []
         return bots + [one.condition((columns or {}).get(one.dimension)) for one in self.filters] + where
@@ -164,7 +163,7 @@ def _floor(at: datetime) -> datetime:
 
 
 def _before(period: Period, compare: str, here: ZoneInfo) -> Period | None:
-    """Return the period to compare with: the one before, or the same days of earlier weeks or a year ago."""
+    """Return the compared period: the one before, or the same weekdays some weeks or a year ago."""
     if compare not in COMPARE:
         raise LogaggError(f"compare: {compare!r} is not valid", f"write one of {', '.join(COMPARE)}")
     if compare == "none":
@@ -175,14 +174,14 @@ def _before(period: Period, compare: str, here: ZoneInfo) -> Period | None:
 
 
 def _length(period: Period, here: ZoneInfo) -> timedelta:
-    """Return the length of a period: whole days by the local clock, of which one may have 23 or 25 hours, or the time it takes."""
+    """Return the length of a period: in whole days by the local clock if possible (a day may have 23 or 25 hours), else in time."""
     since, until = (one.astimezone(here).replace(tzinfo=None) for one in (period.since, period.until))
     days = until - since
     return days if days >= _DAY and not days % _DAY else period.length
 
 
 def _filters(texts: Sequence[str], *, excluded: bool) -> Iterator[Filter]:
-    """Yield the filters that `DIMENSION:VALUE` texts describe, one for each dimension, in the order of the lists here."""
+    """Yield the filters that `DIMENSION:VALUE` texts describe, one for each dimension, in the order of DIMENSIONS."""
     if len(texts) > MOST_VALUES:
         raise LogaggError(f"filters: {counted(len(texts), 'value')} are too many", f"{MOST_VALUES} at most")
     found: dict[str, dict[str, None]] = {}

@@ -1,6 +1,6 @@
-"""The newest snapshot of a lake, opened once for all questions, with limits for the queries of each.
+"""The newest snapshot of a lake, opened once for all questions, with limits on the queries of each question.
 
-A snapshot is a commit: answers about it never change, so that the rows of its queries are kept.
+A snapshot is the state of one commit: its answers never change, so the rows of queries are kept.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from logagg.query.snapshot import attach, connect, target_of
 from logagg.query.status import Status
 from logagg.quoting import literal
 
-AT_A_TIME = 3  # queries of one page: many have a part that one core does alone, as merging sketches
-QUERIES, ROWS = 500, 1_000  # queries of a snapshot whose rows are kept, and the most rows of each
+AT_A_TIME = 3  # parallel queries of one page: many have a phase, such as merging sketches, that uses only one core
+QUERIES, ROWS = 500, 1_000  # the most queries whose rows a snapshot keeps, and the most rows of each
 
 
 Left = Future[None]  # done once no client waits for an answer
@@ -36,10 +36,10 @@ Left = Future[None]  # done once no client waits for an answer
 
 @dataclass(frozen=True, slots=True)
 class AnswerLimits:
-    """The limits of the queries of a server."""
+    """Limits on the queries of a server."""
 
-    seconds: float = 30.0  # that all queries of one request may take
-    memory: int = 256 << 20  # bytes of all queries together; more is spilled to a temporary directory
+    seconds: float = 30.0  # for all queries of one request together
+    memory: int = 256 << 20  # bytes for all queries together; beyond that they spill to a temporary directory
     threads: int = 2
 
 
@@ -49,23 +49,23 @@ class Snapshot:
     def __init__(
         self, target: Path, connection: duckdb.DuckDBPyConnection, limits: AnswerLimits, start: Sequence[str] = ()
     ) -> None:
-        """`start` is executed on each cursor."""
+        """`start` are statements that are executed on each new cursor."""
         self.target, self._connection, self._limits, self._start = target, connection, limits, start
-        self._kept: OrderedDict[str, Fetched] = OrderedDict()  # a page and the next one share most of their queries
+        self._kept: OrderedDict[str, Fetched] = OrderedDict()  # a page and the next one have most queries in common
         self._lock = threading.Lock()
         with self.queries() as ask:
             self.facts = Facts.of(ask)
 
     @property
     def name(self) -> str:
-        """The name of the catalog's file: another one for each commit."""
+        """The name of the catalog's file, which differs for each commit."""
         return self.target.stem
 
     @contextmanager
     def queries(self, stop: Left | None = None) -> Iterator[Ask]:
-        """Yield a function that runs queries, all of them within the time limit, and until no client waits for them.
+        """Yield a function that runs queries. The time limit holds for all of them together; they end when no client waits.
 
-        It may be called from any thread; some queries run at a time. It raises LimitReached, LakeError.
+        Any thread may call the function; up to AT_A_TIME queries run in parallel. It raises LimitReached and LakeError.
         """
         with self._limited(AT_A_TIME, stop) as (cursors, over):
             free: LifoQueue[duckdb.DuckDBPyConnection] = LifoQueue()
@@ -100,7 +100,7 @@ class Snapshot:
             return Fetched.of(reports.run(cursor, wanted))
 
     def status(self, root: Path, now: float) -> Status:
-        """Return how the lake and its tails are doing. Raises LogaggError."""
+        """Return the state of the lake and its tails. Raises LogaggError."""
         with self._limited(1) as ([cursor], _), self._failures():
             return status.read(root, cursor, now)
 
@@ -108,7 +108,7 @@ class Snapshot:
     def _limited(
         self, count: int, stop: Left | None = None
     ) -> Iterator[tuple[list[duckdb.DuckDBPyConnection], threading.Event]]:
-        """Yield cursors that are interrupted after the time limit, and the event that tells so."""
+        """Yield cursors that are interrupted at the time limit, and an event that is set then."""
         cursors, over = [self._connection.cursor() for _ in range(count)], threading.Event()
         for cursor in cursors:
             for command in self._start:
@@ -117,7 +117,7 @@ class Snapshot:
         def interrupt() -> None:
             over.set()
             for cursor in cursors:
-                with suppress(duckdb.Error):  # it is closed by now
+                with suppress(duckdb.Error):  # if the cursor is closed by now
                     cursor.interrupt()
 
         if stop:
@@ -134,7 +134,7 @@ class Snapshot:
 
     @contextmanager
     def _failures(self) -> Iterator[None]:
-        """Turn the errors of DuckDB into ours: the queries are built in, so limits or files are at fault."""
+        """Translate errors of DuckDB into LogaggError. The queries are built in, so the cause is a limit or a file."""
         try:
             yield
         except duckdb.InterruptException:
@@ -153,10 +153,10 @@ class Snapshot:
 
 
 class Snapshots:
-    """Gives the newest snapshot of a lake. An older one lives as long as a request uses it."""
+    """Keeps the newest snapshot of a lake open. An older one stays open as long as a request uses it."""
 
     def __init__(self, root: Path, limits: AnswerLimits, zone: str = "UTC", *, confined: bool = False) -> None:
-        """`zone` is that of times without one in a condition; `confined`: queries can read the files of the snapshot only."""
+        """`zone` is the time zone of times in a condition that name none; `confined`: queries can read no files but the snapshot's."""
         self._root, self._limits, self._zone, self._confined = root, limits, zone, confined
         self._lock = threading.Lock()
         self._newest: Snapshot | None = None
@@ -174,7 +174,7 @@ class Snapshots:
         return (f"SET TimeZone = {literal(self._zone)}", *(["USE lake"] if self._confined else []))
 
     def _opened(self) -> duckdb.DuckDBPyConnection:
-        # A confined one is an instance of its own: other connections to the catalog's file would share its limits.
+        # A confined connection gets a DuckDB instance of its own: other connections to the catalog's file would share its limits.
         connection = attach(self._root, {}) if self._confined else connect(self._root)
         settings = {
             "threads": str(self._limits.threads),
@@ -182,9 +182,9 @@ class Snapshots:
             "python_scan_all_frames": "false",
             "python_enable_replacements": "false",
             "preserve_insertion_order": "false",
-            "parquet_metadata_cache": "true",  # else each query reads the metadata of all files: a third of a short one
+            "parquet_metadata_cache": "true",  # else each query reads the metadata of all files, a third of a short query's time
         }
-        if self._confined:  # for others `connect` sets it, unless a query of this process has spilled into it already
+        if self._confined:  # otherwise `connect` sets it, unless a query of this process has already spilled there
             settings["temp_directory"] = literal(spill.directory())
         for name, value in settings.items():
             connection.execute(f"SET {name} = {value}")

@@ -1,6 +1,6 @@
-"""The origin of an answer: a rollup that has all dimensions of the filters, else the requests behind it.
+"""The origin of an answer: a rollup that has all dimensions of the filters, else the requests that the rollup counts.
 
-The requests behind a rollup follow from its definition: each of its parts selects events, and adds to measures.
+The SQL over requests follows from the rollup's definition: each of its parts selects events, and adds to measures.
 """
 
 from __future__ import annotations
@@ -25,20 +25,20 @@ REPEATED = "clicks include repeated ones, which only the rollup ads tells apart"
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """The table that answers, or why none does."""
+    """The table that answers a question, or the reason why none does."""
 
     table: str = ""  # a rollup, or requests
-    complete_from: datetime | None = None  # of requests that begin within the window
+    complete_from: datetime | None = None  # since when the answer is complete, if requests begin within the window
     note: str = ""
     unavailable: str = ""
-    columns: tuple[tuple[str, str], ...] = ()  # of a rollup that is not one of the defaults: names and types
+    columns: tuple[tuple[str, str], ...] = ()  # names and types of the columns of a user's rollup
 
     @property
     def is_requests(self) -> bool:
         return self.table == REQUESTS
 
     def told(self) -> dict[str, Any]:
-        """Return where an answer comes from, as the HTTP API says it."""
+        """Return the origin in the words of the HTTP API."""
         return {
             "from": self.table or None,
             "complete_from": self.complete_from,
@@ -49,7 +49,7 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A measure in an answer: its name there, and for sums a condition of the rows that count."""
+    """A measure in an answer: its name there, and for a sum the condition of the rows that count."""
 
     measure: str
     name: str
@@ -57,11 +57,11 @@ class Column:
 
 
 def origin_of(rollup: str, needed: frozenset[str], scope: Scope, facts: Facts) -> Origin:
-    """Return the origin of an answer about a rollup that needs these dimensions beside those of the filters."""
+    """Return the origin of an answer about a rollup; `needed` are dimensions that it needs besides those of the filters."""
     needed |= scope.dimensions if scope.bots == "include" else scope.dimensions | {"is_bot"}
     own = rollup not in DEFINITIONS and rollup != REQUESTS
     has_all = rollup in facts.rollups and needed <= facts.rollups[rollup].keys()
-    if has_all and rollup != REQUESTS and not scope.where:  # a condition in SQL is one over requests
+    if has_all and rollup != REQUESTS and not scope.where:  # an SQL condition names columns of requests
         return Origin(rollup, columns=tuple(facts.rollups[rollup].items()) if own else ())
     lacking = ", ".join(sorted(needed - facts.rollups.get(rollup, {}).keys()))
     missing = lacking or "all that a condition in SQL may name"
@@ -82,7 +82,7 @@ def origin_of(rollup: str, needed: frozenset[str], scope: Scope, facts: Facts) -
 
 
 def compared(origin: Origin, scope: Scope, facts: Facts) -> Period | None:
-    """Return the period to compare with; none where requests begin after it does: the change would be a wrong one."""
+    """Return the compared period; None if requests begin later than it does, since the change would be wrong."""
     if scope.before and origin.is_requests and facts.requests_from > scope.before.since:
         return None
     return scope.before
@@ -99,7 +99,7 @@ def aggregate(
 ) -> str:
     """Return the SELECT that sums up measures by dimensions.
 
-    A dimension is the name of one, or a pair `expression AS name`.
+    A dimension is given by its name, or as `expression AS name`.
     """
     columns = [Column(one, one) if isinstance(one, str) else one for one in measures]
     if origin.is_requests:
@@ -116,7 +116,7 @@ def _named(value: str, column: Column) -> str:
 
 
 def is_sketch(origin: Origin, name: str) -> bool:
-    """Return whether a measure is merged from sketches."""
+    """Return whether a measure is computed by merging sketches."""
     if origin.columns:
         return dict(origin.columns)[name].startswith("list")
     return name == "visitors" and not origin.is_requests
@@ -131,7 +131,7 @@ def merged(
     where: Sequence[str],
     among: str,
 ) -> str:
-    """Return the SELECT of a measure that `is_sketch` by dimensions, for the values that the table `among` has."""
+    """Return the SELECT of a measure of sketches by dimensions, only for the values in the table `among`."""
     names = [_name(one) for one in dimensions]
     values = [_dimension(one).removesuffix(f" AS {name}") for one, name in zip(dimensions, names, strict=True)]
     chosen = f"({', '.join(values)}) IN (SELECT {', '.join(names)} FROM {among})"
@@ -139,9 +139,9 @@ def merged(
 
 
 def _merged(sketch: str, rollup: str, dimensions: Sequence[str], conditions: Sequence[str]) -> str:
-    """Return the SELECT of the same number as `uniques`, which first collects all sketches of a group.
+    """Return a SELECT with the same result as the macro `uniques`, which first collects all sketches of a group.
 
-    This one takes each hash once, and keeps the smallest: of a day in a third of the time, of a year in little memory.
+    This one reads each hash once and keeps the smallest ones: a third of the time for a day, and little memory for a year.
     """
     columns = [*map(_dimension, dimensions), f"unnest({identifier(sketch)}) AS hash"]
     hashes = _select(columns, identifier(rollup), conditions, (), verb="SELECT DISTINCT")
@@ -150,7 +150,7 @@ def _merged(sketch: str, rollup: str, dimensions: Sequence[str], conditions: Seq
 
 
 def _added_up(dimensions: Sequence[str], conditions: Sequence[str]) -> str:
-    """Return the buckets of latency, each once: percentiles take a tenth of the time over them."""
+    """Return a table with one row for each bucket of latency: percentiles of it take a tenth of the time."""
     columns = [*map(_dimension, dimensions), "bucket", "sum(hits) AS hits", "sum(seconds) AS seconds"]
     return f"(\n{_select(columns, LATENCY.name, conditions, [*dimensions, 'bucket'])}\n)"
 
@@ -158,7 +158,7 @@ def _added_up(dimensions: Sequence[str], conditions: Sequence[str]) -> str:
 def _over_rollup(
     origin: Origin, rollup: str, column: Column, dimensions: Sequence[str], conditions: Sequence[str]
 ) -> str:
-    """Return a measure over the columns of a rollup."""
+    """Return the expression of a measure over the columns of a rollup."""
     if is_sketch(origin, column.measure) and not dimensions:
         return f"(\n{_merged(column.measure, rollup, (), conditions)}\n)"
     if origin.columns:
@@ -166,7 +166,7 @@ def _over_rollup(
     return over_rollup(column.measure, column.where)
 
 
-_EVENTS = {  # measures of the panels that only requests have, beside those that `MEASURES` tells of requests
+_EVENTS = {  # measures over requests of panels without a rollup, besides those in `MEASURES`
     "hits": "count(*)",
     "visitors": "count(DISTINCT visitor)",
     "views": "count(*) FILTER (kind = 'pageview')",
@@ -183,7 +183,7 @@ def _from_requests(
     period: Period,
     where: Sequence[str],
 ) -> str:
-    """Return the SELECT over requests, or over those that a rollup was made of."""
+    """Return the SELECT over requests; for a rollup, over the requests that it counts."""
     conditions = [*where, *scope.conditions(period)]
     if rollup == REQUESTS:
         values = [_EVENTS.get(one.measure) or MEASURES[one.measure].requests for one in columns]
@@ -205,7 +205,7 @@ def _from_parts(
     period: Period,
     where: Sequence[str],
 ) -> str:
-    """Return the SELECT over the requests that a rollup of several parts was made of."""
+    """Return the SELECT over the requests that a rollup with several parts counts."""
     parts = [part for part in rollup.parts if part.of == "events"]
     needed = list(dict.fromkeys(one for column in columns for one in _ADDENDS.get(column.measure, (column.measure,))))
     united = "\n  UNION ALL\n".join(_addends(part, dimensions, needed, scope, period, where) for part in parts)
@@ -220,7 +220,7 @@ _OVER_ADDENDS = {"visitors": "count(DISTINCT visitors)", "ctr": "ctr(sum(impress
 def _addends(
     part: Part, dimensions: Sequence[str], names: Sequence[str], scope: Scope, period: Period, where: Sequence[str]
 ) -> str:
-    """Return the SELECT of what each event adds to the measures."""
+    """Return the SELECT of each event's addends to the measures."""
     renamed = part.columns or {}
     columns = [_dimension(renamed[one], one) if one in renamed else _dimension(one) for one in dimensions]
     columns += [f"{_addend(part, name)} AS {name}" for name in names]
@@ -231,7 +231,7 @@ def _addends(
 def _addend(part: Part, name: str) -> str:
     measure = part.measures.get(name)
     if name == "clicks" and measure and measure.kind == "from_other_part" and "impressions" in part.measures:
-        return "CASE WHEN kind = 'click' THEN 1 ELSE 0 END"  # which the part of booked clicks counts
+        return "CASE WHEN kind = 'click' THEN 1 ELSE 0 END"  # each click is counted by the part of clicks
     if measure is None or measure.kind == "from_other_part":
         return "NULL" if name == "visitors" else "0"
     value = {"count": "1", "sum": measure.of, "uniques": "visitor"}[measure.kind]
@@ -241,7 +241,7 @@ def _addend(part: Part, name: str) -> str:
 
 
 def _over(part: Part, column: Column) -> str:
-    """Return a measure of the only part of a rollup, over its events."""
+    """Return the expression of a measure over the events of a rollup's only part."""
     name = column.measure
     if name in MEASURES and MEASURES[name].requests:
         return MEASURES[name].requests
@@ -284,7 +284,7 @@ _AS_TEXT = {
 
 
 def _dimension(name: str, alias: str = "") -> str:
-    """Return the column of a dimension; nothing is an empty text, except for numbers."""
+    """Return the column of a dimension; a missing value becomes an empty text, except for numbers."""
     if " AS " in name:
         return name
     if name == "status_class":

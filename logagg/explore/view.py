@@ -1,6 +1,6 @@
-"""The view of a user: window, comparison, robots, filters, and how panels are sorted; and how each step changes it.
+"""The view of a user: window, comparison, robots, filters and the sorting of panels; and the steps that change it.
 
-The page has the same in its address (`web/src/lib/url.js`).
+The page keeps the same in its address (`web/src/lib/url.js`).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Pill:
-    """One value of a filter. An empty one stands for none."""
+    """One value of a filter. An empty value matches a missing one."""
 
     dimension: str
     value: str
@@ -28,7 +28,7 @@ class Pill:
 
     @property
     def written(self) -> str:
-        """The filter as a scope takes it."""
+        """The filter as text, as a scope takes it."""
         return f"{self.dimension}:{self.value}"
 
     @property
@@ -38,16 +38,16 @@ class Pill:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """All of it. Each step returns another view."""
+    """A view. It is immutable: each step returns another view."""
 
     window: Window = Window()
     compare: str = "none"
     bots: str = "include"
     pills: tuple[Pill, ...] = ()
     zone: str = "UTC"
-    where: str = ""  # a condition in SQL, which is checked
+    where: str = ""  # an SQL condition, checked
     split: str = SPLITS[0]
-    sorts: Mapping[str, str] = field(default_factory=dict)  # by panel, where it is not the panel's own
+    sorts: Mapping[str, str] = field(default_factory=dict)  # by panel, unless it is the panel's default
     orders: Mapping[str, Order] = field(default_factory=dict)
 
     def scope(self, now: float) -> Scope:
@@ -70,23 +70,23 @@ class View:
         return self.window, self.compare, self.bots, frozenset(self.pills), self.zone, self.where
 
     def pick(self, dimension: str, value: str) -> View:
-        """Only this value of its dimension; if it was so already, any value."""
+        """Allow only this value of its dimension; if that is the filter already, any value."""
         pill = Pill(dimension, value)
         chosen = [one for one in self.pills if one.dimension == dimension and not one.excluded]
         others = tuple(one for one in self.pills if one not in (*chosen, pill.opposite))
         return replace(self, pills=others if chosen == [pill] else (*others, pill))
 
     def also(self, dimension: str, value: str) -> View:
-        """One more value of its dimension, or one less."""
+        """Add a value to the filter of its dimension, or remove it."""
         pill = Pill(dimension, value)
         return self.without(pill) if pill in self.pills else self._with(pill)
 
     def exclude(self, dimension: str, value: str) -> View:
-        """Any value but this one."""
+        """Exclude this value."""
         return self._with(Pill(dimension, value, excluded=True))
 
     def flip(self, pill: Pill) -> View:
-        """Turn "is" into "is not", and the reverse."""
+        """Negate a filter: "is" becomes "is not", and the reverse."""
         return self._with(pill.opposite)
 
     def without(self, pill: Pill) -> View:
@@ -106,13 +106,13 @@ class View:
         return replace(self, bots=_next(BOTS, self.bots))
 
     def sort_of(self, panel: Panel) -> tuple[str, Order]:
-        """Return the measure and the order; a lake whose configuration changes may lose a measure."""
+        """Return the measure and the order; the panel's default if the lake no longer has the chosen measure."""
         sort = self.sorts.get(panel.name, "")
         known = sort in sorts_of(panel, compared=True)
         return sort if known else panel.measures[0], self.orders.get(panel.name, "desc")
 
     def sorted_by(self, panel: Panel, measure: str) -> View:
-        """Sort a panel by a measure; if it was so already, in the other order."""
+        """Sort a panel by a measure; if it is sorted by it already, reverse the order."""
         current, order = self.sort_of(panel)
         turned: Order = "asc" if current == measure and order == "desc" else "desc"
         return replace(
@@ -131,12 +131,12 @@ class View:
 
 
 def sorts_of(panel: Panel, *, compared: bool) -> tuple[str, ...]:
-    """Return what a panel may be sorted by."""
+    """Return the measures by which a panel can be sorted."""
     return (*panel.measures, CHANGE) if compared else panel.measures
 
 
 def _with(values: Mapping[str, T], name: str, value: T, default: T) -> Mapping[str, T]:
-    """Return a mapping with one value changed, without it if it is the default."""
+    """Return a mapping with one value changed; a value that is the default is removed."""
     return {key: one for key, one in {**values, name: value}.items() if key != name or value != default}
 
 

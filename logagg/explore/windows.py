@@ -1,6 +1,6 @@
-"""Windows of time as people write and change them: presets, one back, one on, narrower, wider; how often each follows the data.
+"""Windows of time: their text, presets, steps back and forth, narrower and wider, and how often each is refreshed.
 
-The page has the same in `web/src/lib/window.js`, for a browser that asks no server; a test holds the two to each other.
+`web/src/lib/window.js` does the same in the browser, without asking a server; a test compares the two.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ _NARROWEST = 4 * MINUTE
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """A window as it is written; without an end it follows the data."""
+    """A window as the user wrote it; without an end it follows the data."""
 
     since: str = "24h"
     until: str = ""
 
     @classmethod
     def written(cls, text: str) -> Window:
-        """Read `SINCE`, or `SINCE to UNTIL`. Raises LogaggError for nothing."""
+        """Read `SINCE`, or `SINCE to UNTIL`. Raises LogaggError for an empty text."""
         since, _, until = text.replace("..", " to ").partition(" to ")
         if not since.strip():
             raise LogaggError("window: nothing", 'write "3h", "yesterday to today" or "2026-11-24 to 2026-11-26"')
@@ -33,7 +33,7 @@ class Window:
 
     @classmethod
     def between(cls, since: datetime, until: datetime) -> Window:
-        """Return the window of whole minutes around two times."""
+        """Return the window of whole minutes from one time to another."""
         return cls(_minute(since), _minute(until + MINUTE - timedelta(microseconds=1)))
 
     def __str__(self) -> str:
@@ -47,7 +47,7 @@ class Preset:
     window: Window
     key: str
     title: str
-    length: timedelta | None = None  # of one that ends now
+    length: timedelta | None = None  # if the window ends now
 
 
 PRESETS = (
@@ -66,9 +66,9 @@ def preset_of(window: Window) -> Preset | None:
 
 
 def moved(window: Window, period: Period, direction: int, now: datetime) -> Window:
-    """Return the window before (-1) or after (1) one whose times are `period`.
+    """Return the window before (-1) or after (1) the one whose times are `period`.
 
-    Moved up to now it is its preset again, and so it follows the data.
+    A window that is moved up to now becomes its preset again, and so follows the data.
     """
     if direction < 0 and window == Window("today"):
         return Window("yesterday", "today")
@@ -86,7 +86,7 @@ def _latest(length: timedelta) -> Window:
 
 
 def narrowed(period: Period) -> Window | None:
-    """Return the middle half of a window; None: it is too short."""
+    """Return the middle half of a window; None if it is too short."""
     if period.length < _NARROWEST:
         return None
     quarter = period.length / 4
@@ -94,7 +94,7 @@ def narrowed(period: Period) -> Window | None:
 
 
 def widened(period: Period, now: datetime) -> Window:
-    """Return a window twice as long around the same middle, but not into the future."""
+    """Return a window twice as long around the same middle, but not beyond now."""
     half = period.length / 2
     end = -(-now.timestamp() // 60) * 60
     beyond = max(timedelta(), period.until + half - datetime.fromtimestamp(end, UTC))
@@ -107,8 +107,8 @@ def last_of(newest: datetime) -> Window:
 
 
 def refresh_after(period: Period, now: datetime) -> float:
-    """Return the seconds from an answer to the next one, if there are new data."""
-    if period.until < now - 2 * MINUTE:  # it has ended, and changes by late lines only
+    """Return how many seconds after an answer new data are to be asked for."""
+    if period.until < now - 2 * MINUTE:  # the window has ended: only late lines change it
         return 30.0
     return 1.0 if period.length <= _HOUR + MINUTE else 5.0 if period.length <= DAY + MINUTE else 30.0
 
@@ -118,5 +118,5 @@ def _minute(time: datetime) -> str:
 
 
 def first_window(newest: datetime | None, now: datetime) -> Window:
-    """Return the default window: the last day, or that before the newest data if these are older."""
+    """Return the default window: the last day, or the day before the newest data if they are older than that."""
     return Window() if newest is None or newest > now - DAY else last_of(newest)

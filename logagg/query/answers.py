@@ -54,8 +54,8 @@ class Answer:
         return with_integers(self.relation.to_arrow_table())
 
     def __getattr__(self, name: str) -> Any:
-        """Return what a relation has."""
-        if name == "relation":  # while it is copied
+        """Return an attribute of the relation."""
+        if name == "relation":  # not set yet: the answer is being copied
             raise AttributeError(name)
         return getattr(self.relation, name)
 
@@ -73,5 +73,5 @@ class Answer:
         return html.table(Rows(tuple(self.relation.columns), rows), len(self) if len(rows) == html.MOST else len(rows))
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
-        """Give the rows to DuckDB, Polars or whatever else takes Arrow's streams."""
+        """Return the rows as a stream of Arrow, for DuckDB, Polars and other libraries."""
         return self.arrow().__arrow_c_stream__(requested_schema)

@@ -1,4 +1,4 @@
-"""How far requests are derived, for `logagg status`."""
+"""The progress of derivations, for `logagg status`."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from logagg.quantities import counted
 
 @dataclass(frozen=True, slots=True)
 class DerivationHealth:
-    """One derivation: up to when requests are materialized, and why it derives no more."""
+    """The state of a derivation: its watermark, and the reason if it has stopped."""
 
     name: str
-    until: datetime | None  # requests before it are materialized; None: none yet
-    reason: str = ""  # why no more requests are derived; empty: they are
-    evicted: Mapping[str, int] | None = None  # by table, rows that went for its bound on space
+    until: datetime | None  # the watermark; None: nothing is materialized yet
+    reason: str = ""  # why no more requests are derived; empty: requests are derived
+    evicted: Mapping[str, int] | None = None  # by table: rows that were dropped to keep it within its size
 
     @property
     def text(self) -> str:
-        """A sentence about it."""
+        """The state as a sentence."""
         done = (
             f"materialized up to {self.until:%Y-%m-%d %H:%M} UTC"
             if self.until

@@ -24,7 +24,7 @@ def appearing(path: Path, *, binary: bool) -> Iterator[IO[Any]]:
     try:
         if (
             path.exists() and not path.is_file()
-        ):  # a pipe or device is written to, not replaced: /dev/stdout, /dev/fd/63
+        ):  # write into a pipe or device, such as /dev/stdout or /dev/fd/63, instead of replacing it
             with _opened(path, binary=binary) as file:
                 yield file
             return
@@ -33,7 +33,7 @@ def appearing(path: Path, *, binary: bool) -> Iterator[IO[Any]]:
             with _opened(new, binary=binary) as file:
                 yield file
             os.replace(new, path)
-    except BrokenPipeError:  # a pipe, whose reader has left
+    except BrokenPipeError:  # a pipe whose reader has closed it
         raise
     except OSError as error:
         raise LogaggError(f"{path}: {error.strerror}", "the answer is not complete") from error

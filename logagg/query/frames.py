@@ -1,7 +1,8 @@
 """Data frames of answers: integers stay integers, times keep their zone.
 
-pandas' own integers know no missing value, and make a column with one floating-point numbers: 9007199254740993 would be
-9007199254740992. Such a column gets a nullable type, as `Int64`; one with numbers of more than 64 bits holds Python's.
+pandas converts an integer column with a missing value to floating point, where 9007199254740993 becomes
+9007199254740992. Such a column gets a nullable type here, such as `Int64`; a column with integers beyond 64 bits holds
+Python's integers.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ _NULLABLE = {
     pa.uint32(): pd.UInt32Dtype(),
     pa.uint64(): pd.UInt64Dtype(),
 }
-_OF_A_MONTH = 30  # days, as DuckDB has it where an interval must be a length of time
+_OF_A_MONTH = 30  # days: the length that DuckDB gives a month in an interval
 
 
 class Report(pd.DataFrame):
@@ -62,7 +63,7 @@ def of_table(table: pa.Table) -> pd.DataFrame:
 
 
 def _exact(table: pa.Table, place: int, kind: pa.DataType) -> Any:
-    """Return a column that Arrow would not give as it should be, or None."""
+    """Return a column that Arrow's own conversion would change; None if that is exact."""
     column = table.column(place)
     if pa.types.is_decimal(kind):
         return column.cast(pa.float64()).to_pandas() if kind.scale else _objects(column, int)
@@ -85,6 +86,6 @@ def _length(interval: Any) -> timedelta:
 
 
 def rows_of(frame: pd.DataFrame) -> Rows:
-    """Return the rows of a frame that are shown."""
+    """Return the rows of a frame that a notebook shows."""
     head = frame.head(html.MOST).astype(object)
     return Rows(tuple(map(str, frame.columns)), list(head.where(head.notna(), None).itertuples(index=False, name=None)))

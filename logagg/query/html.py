@@ -1,7 +1,7 @@
-"""Answers as HTML, for notebooks. All of it is escaped: clients choose what is logged.
+"""Answers as HTML, for notebooks. All values are escaped, since clients choose what is logged.
 
-A notebook runs scripts, and typesets text between dollars as mathematics, which may contain links; the classes
-keep it from that.
+A notebook runs scripts. It also typesets text between dollars as mathematics, which may contain links; two CSS classes
+prevent that.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def table(answer: Rows, total: int, title: str = "") -> str:
 
 
 def framed(content: str) -> str:
-    """Return HTML in which no mathematics are looked for."""
+    """Return HTML in which notebooks do not search for mathematics."""
     return f'<div class="tex2jax_ignore mathjax_ignore">{content}</div>'
 
 

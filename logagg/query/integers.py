@@ -1,4 +1,4 @@
-"""The integers of answers: sums are 128-bit ones in DuckDB, which Arrow has as decimals."""
+"""The integers of answers: DuckDB's sums have 128 bits, and arrive in Arrow as decimals."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pyarrow as pa
 
 
 def with_integers(table: pa.Table) -> pa.Table:
-    """Return a table with its 128-bit integers as 64-bit ones; a column with one that does not fit keeps its decimals."""
+    """Return a table with 64-bit integers instead of decimals; a column with a larger integer keeps its decimals."""
     for place, field in enumerate(table.schema):
         if pa.types.is_decimal(field.type) and field.type.scale == 0:
             with suppress(pa.ArrowInvalid):

@@ -1,4 +1,4 @@
-"""A query that Ctrl-C ends at once."""
+"""Runs a query so that Ctrl-C ends it at once."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def interruptible(work: Callable[[], T]) -> T:
     def run() -> None:
         try:
             future.set_result(work())
-        except BaseException as error:  # raised where it is waited for
+        except BaseException as error:  # raised again in the thread that waits
             future.set_exception(error)
 
     Thread(target=run, daemon=True, name="query").start()

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 LIMIT = 20
-MOST = 1_000_000  # rows: all of them are in memory
+MOST = 1_000_000  # rows, which are all in memory
 _NARROW = "ask for less, with a condition, since and until"
 _UTC = ZoneInfo("UTC")
 _UNKNOWN = "?"  # the machine of a tailer without a heartbeat
@@ -48,13 +48,13 @@ _UNKNOWN = "?"  # the machine of a tailer without a heartbeat
 
 @dataclass(frozen=True, slots=True)
 class LinesRequest:
-    """Which lines are asked for: the newest of those that meet all conditions."""
+    """A request for log lines: the newest ones that meet all conditions."""
 
     where: str = ""  # a condition over `requests`, in SQL
     since: datetime | None = None
     until: datetime | None = None
     limit: int = LIMIT
-    zone: str = "UTC"  # of the condition, and of the times in the answer
+    zone: str = "UTC"  # the time zone of the condition, and of times in the answer
 
     @classmethod
     def of(
@@ -67,7 +67,7 @@ class LinesRequest:
         limit: int = LIMIT,
         zone: ZoneInfo = _UTC,
     ) -> LinesRequest:
-        """Return the request, checked but for its condition; days are those of `zone`. Raises LogaggError."""
+        """Return the request, checked except for its condition; days are those of `zone`. Raises LogaggError."""
         if not 0 < limit <= MOST:
             raise LogaggError(f"limit: {limit} is not valid", f"write a number from 1 to {MOST:,}")
         start, end = moment(since, now, "since", zone), moment(until, now, "until", zone)
@@ -85,17 +85,17 @@ class LinesRequest:
         return f"SELECT * FROM requests{where} ORDER BY ts DESC, source DESC, position DESC LIMIT {self.limit}"
 
 
-_OF_LINES = ("file", "line", "reason")  # beside the columns of requests
+_OF_LINES = ("file", "line", "reason")  # columns of the answer, after those of requests
 
 
 @dataclass(frozen=True, slots=True)
 class FoundLine:
-    """A row of requests, and its line."""
+    """A row of requests, and its log line."""
 
     row: dict[str, Any]
-    line: bytes | None  # without its newline; None: it is not shown
-    file: str  # that holds it
-    reason: str  # why it is not shown
+    line: bytes | None  # without its newline; None: not shown
+    file: str  # the file with the line
+    reason: str  # why the line is not shown
 
     @property
     def text(self) -> str | None:
@@ -107,7 +107,7 @@ class FoundLine:
 
 
 class FoundLines:
-    """The rows that were asked for, in the order of their times, with their lines."""
+    """The rows of an answer, in the order of their times, with their log lines."""
 
     def __init__(self, rows: pa.Table, lines: KeptLines, search: Search) -> None:
         self._rows, self._lines, self._search = rows, lines, search
@@ -127,22 +127,22 @@ class FoundLines:
 
     @property
     def shown(self) -> int:
-        """How many lines there are."""
+        """How many lines are shown."""
         return self._lines.count()
 
     def missing(self) -> Counter[str]:
-        """Return how many lines are not shown, by the reason, the first one's first."""
+        """Return how many lines are not shown, by reason, in the order of their first lines."""
         reasons = (self._reason(number) for number in range(len(self)) if number not in self._lines)
         return Counter(reasons)
 
     def frame(self) -> pd.DataFrame:
-        """Return all of it as a data frame."""
+        """Return the rows and lines as a data frame."""
         from logagg.query import frames
 
         return frames.of_table(self.table())
 
     def table(self) -> pa.Table:
-        """Return all of it as a table of Arrow."""
+        """Return the rows and lines as a table of Arrow."""
         found = [(one.file or None, one.text, one.reason or None) for one in self]
         table = self._rows
         for name, values in zip(_OF_LINES, zip(*found, strict=True) if found else ([],) * 3, strict=True):
@@ -162,12 +162,12 @@ class FoundLines:
 
 
 def find(root: Path, asked: LinesRequest, paths: Sequence[str | os.PathLike[str]] = ()) -> FoundLines:
-    """Return the lines that are asked for, from wherever their logs are now; `paths` say where else to look.
+    """Find log lines, wherever their logs are now; `paths` are further places to search.
 
-    Raises LogaggError: where the condition is refused, and for what a lake can be unfit for.
+    Raises LogaggError if the condition is refused, or the lake cannot answer.
     """
     rows = _rows(root, asked)
-    with connect(root) as connection:  # no older than the snapshot of the rows: each of its sources is in it
+    with connect(root) as connection:  # opened after the rows were read, so it has all of their sources
         known = known_sources(connection, rows.column("source").unique().to_pylist())
         places = _places(root, connection, tuple(os.fspath(path) for path in paths))
     lines = KeptLines(rows.num_rows)
@@ -181,7 +181,7 @@ def find(root: Path, asked: LinesRequest, paths: Sequence[str | os.PathLike[str]
 
 
 def checked(root: Path, where: str, zone: str) -> str:
-    """Return a condition over `requests` that may be a part of other queries. Raises LogaggError for other text."""
+    """Return a condition over `requests` that is safe as a part of other queries. Raises LogaggError for any other text."""
     if not where.strip():
         return ""
     _answer(root, f"SELECT ts FROM requests WHERE {CONDITION} LIMIT 0", where.strip(), zone)
@@ -189,7 +189,7 @@ def checked(root: Path, where: str, zone: str) -> str:
 
 
 def _rows(root: Path, asked: LinesRequest) -> pa.Table:
-    """Return the rows that meet the condition, the oldest first."""
+    """Return the rows of the answer, the oldest first."""
     table = _answer(root, asked.query, asked.where, asked.zone)
     return table.take(pa.array(range(table.num_rows - 1, -1, -1), pa.int64()))
 
@@ -219,7 +219,7 @@ def _refuse_without_requests(root: Path) -> None:
 
 
 def _places(root: Path, connection: duckdb.DuckDBPyConnection, named: tuple[str, ...]) -> Places:
-    """Return where logs may be, by what the user, the tails and the lake say."""
+    """Return the places where logs may be: those named by the user, by the tails, and by the lake."""
     own = heartbeats.read(root)
     tails = [*([own] if own else []), *heartbeats.read_remote(root)]
     latest: dict[str, tuple[str, ...]] = {}
@@ -233,6 +233,6 @@ def _places(root: Path, connection: duckdb.DuckDBPyConnection, named: tuple[str,
 
 
 def _hosts(tails: Sequence[Heartbeat], tailers: set[str]) -> dict[str, str]:
-    """Return the machines of the tailers that are not this one."""
+    """Return, by tailer, the machine it runs on, unless that is this machine."""
     here, hosts = socket.gethostname(), {tail.tailer: tail.host for tail in tails}
     return {tailer: hosts.get(tailer, _UNKNOWN) for tailer in tailers if hosts.get(tailer) != here}

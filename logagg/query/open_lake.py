@@ -1,4 +1,4 @@
-"""A lake in Python: each call answers from the newest snapshot, or from one that is kept."""
+"""A lake in Python: each call answers from the newest snapshot, or from a kept one."""
 
 from __future__ import annotations
 
@@ -154,7 +154,7 @@ class OpenLake:
         [(True,)]
         """
         if self._newest is None or self._newest._catalog != target_of(self.root):
-            # The one before is never closed here: relations may be read later, and keep its connection open themselves.
+            # The previous snapshot is not closed here: relations may still read it, and they keep its connection open.
             self._newest = Snapshot(self.root, self._clock, self._zone)
         return self._newest
 

@@ -1,6 +1,6 @@
 """Rows as a table for people, or as JSON, CSV and TSV for programs.
 
-Values come from logs, so clients chose them: a terminal gets no control characters, and `formula_guard` is for spreadsheets.
+Clients choose the values in logs: so a terminal gets no control characters, and `formula_guard` protects spreadsheets.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 FORMATS = ("table", "json", "jsonl", "csv", "tsv", "markdown", "parquet")
 GUARDED = ("csv", "tsv")  # the formats that spreadsheets open
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")  # a text that begins so is a formula to a spreadsheet
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")  # spreadsheets take a text that begins with one of these for a formula
 
 Row = Sequence[Any]
 
@@ -41,7 +41,7 @@ class Rows:
 
 
 def write(answer: Rows, form: str, stream: TextIO, *, formula_guard: bool = False) -> None:
-    """Write an answer in one of `FORMATS`; not as Parquet, whose rows are Arrow's (`export.write_parquet`).
+    """Write an answer in one of `FORMATS`; `export.write_parquet` writes Parquet, from rows of Arrow.
 
     `formula_guard`: a text that a spreadsheet would take for a formula gets a `'` in front, in CSV and TSV.
     """
@@ -121,12 +121,12 @@ def _write_csv(answer: Rows, stream: TextIO, guard: bool) -> None:
     writer = csv.writer(stream, lineterminator="\n")
     quoting = csv.writer(stream, lineterminator="\n", quoting=csv.QUOTE_ALL)
     for row in _cells(answer, stream, guard):
-        returns = any(isinstance(cell, str) and "\r" in cell for cell in row)  # which Python before 3.13 does not quote
+        returns = any(isinstance(cell, str) and "\r" in cell for cell in row)  # Python before 3.13 does not quote those
         (quoting if returns else writer).writerow(row)
 
 
 def _write_tsv(answer: Rows, stream: TextIO, guard: bool) -> None:
-    """Write lines of cells with tabs between; within a cell, tab, line ends and backslash are escaped."""
+    """Write lines of cells separated by tabs; within a cell, tabs, line ends and backslashes are escaped."""
     for row in _cells(answer, stream, guard):
         stream.write("\t".join(str(cell).translate(_TSV) for cell in row) + "\n")
 

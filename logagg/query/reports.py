@@ -1,4 +1,4 @@
-"""The reports: an SQL file each in `reports/`, with named parameters."""
+"""The reports: each is an SQL file in `reports/`, with named parameters."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class ReportRequest:
     site: str | None = None
     bots: Bots = "include"
     steps: tuple[str, ...] = ()  # the paths of a funnel
-    model: str | None = None  # of attribution; None: last_non_direct
+    model: str | None = None  # for the report `attribution`; None: last_non_direct
 
     @classmethod
     def of(
@@ -54,7 +54,7 @@ class ReportRequest:
         model: str | None = None,
         zone: tzinfo = UTC,
     ) -> ReportRequest:
-        """Return the request, checked; days are those of `zone`, and without a limit there are 20 rows. Raises LogaggError."""
+        """Return the request, checked; days are those of `zone`, and the default limit is 20 rows. Raises LogaggError."""
         if name not in REPORTS:
             raise NotFound(f"no report {name!r}", f"there are {', '.join(REPORTS)}")
         if bots not in BOTS:
@@ -97,10 +97,10 @@ def run(connection: duckdb.DuckDBPyConnection, wanted: ReportRequest) -> duckdb.
 
 
 def _gap(connection: duckdb.DuckDBPyConnection) -> int:
-    """Return the microseconds after which a visit is over, as the writer of the lake last had them."""
+    """Return the gap that ends a visit, in microseconds, as the last writer of the lake had configured it."""
     try:
         [(gap,)] = connection.execute(f"FROM {VISITS_GAP}").fetchall()
-    except duckdb.CatalogException:  # it derives no visits
+    except duckdb.CatalogException:  # the lake derives no visits
         return round(Visits().gap * 1_000_000)
     return int(gap)
 
@@ -113,7 +113,7 @@ def arrow(answer: duckdb.DuckDBPyRelation) -> pa.Table:
 
 
 def _most(name: str, limit: int | None) -> int | None:
-    """Return the most rows of a report: 20 if none was said, where it has more than one row; 0 is all of them."""
+    """Return the most rows of a report: 20 by default, unless it has only one row; 0 means all."""
     if limit is None:
         return LIMIT if "$limit" in query_of(name) else None
     return limit or None

@@ -79,7 +79,7 @@ class QueryLimits:
     seconds: float = 300.0  # of waiting for the answer
     memory: int = field(default_factory=half_of_memory)  # bytes that DuckDB counts; the process may take a quarter more
     rows: int = 1_000_000
-    background: bool = False  # it takes one core at most, and leaves that to others who want it
+    background: bool = False  # use one core at most, at low priority
 
 
 class Sandbox:
@@ -180,7 +180,7 @@ class Answer:
         self._left = limits.seconds or math.inf
         self._spill = Spill() if sandbox_kernel.can_spill() else None
         self._child: subprocess.Popen[bytes] | None = None
-        self._given = 0  # rows
+        self._given = 0  # rows handed out so far
 
     @property
     def spill(self) -> str:

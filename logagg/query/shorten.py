@@ -1,4 +1,4 @@
-"""Texts of a width on a terminal: how many cells they take, filled up with spaces, or shortened.
+"""The width of texts on a terminal: counts their cells, fills them up with spaces, or shortens them.
 
 A character as readers see it is never cut: a letter with its accents, an emoji with its variation.
 """
@@ -11,11 +11,11 @@ from collections.abc import Iterable
 MARK = "…"
 _PATH = re.compile(r"(?=.*/)\S+")  # a path or an address has no blanks
 
-Grapheme = tuple[str, int]  # a character as readers see it, and its cells
+Grapheme = tuple[str, int]  # a character as readers see it, and how many cells it takes
 
 
 def width(text: str) -> int:
-    """Return how many cells of a terminal a text takes: letters of East Asia take two, combining ones none."""
+    """Return how many cells of a terminal a text takes: East Asian letters take two, combining characters none."""
     if text.isascii():
         return len(text)
     from rich.cells import cell_len
@@ -30,7 +30,7 @@ def padded(text: str, limit: int, *, right: bool = False) -> str:
 
 
 def shorten(text: str, limit: int) -> str:
-    """Return a text of at most this width: a path without its middle, other texts without their end."""
+    """Return a text shortened to this width: a path loses its middle, other texts their end."""
     if width(text) <= limit:
         return text
     if limit < width(MARK):

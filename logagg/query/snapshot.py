@@ -20,7 +20,7 @@ from logagg.lake_format import LINK, refuse_unreadable
 from logagg.query.times import zone_of
 from logagg.quoting import literal
 
-ATTEMPTS = 3  # a snapshot disappears only if its grace period ends between two system calls
+ATTEMPTS = 3  # to open a snapshot: it can disappear meanwhile, if its grace ends between two system calls
 
 
 def connect(root: str | os.PathLike[str] = "lake", tz: str = "UTC") -> duckdb.DuckDBPyConnection:

@@ -1,6 +1,6 @@
-"""How a lake and its tail are doing, for `logagg status`.
+"""The state of a lake and its tail, for `logagg status`.
 
-The tail's own report is used (`tails`); the logs are not opened here, since this user may have other rights than the tail.
+It comes from the tail's heartbeats (`tails`). Logs are not opened, since this user may have other rights than the tail.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class SourceHealth:
     rejects: int
     finished: bool
     note: str
-    problem: str = ""  # why it cannot be read or parsed, as reported by the tail
+    problem: str = ""  # why the log cannot be read or parsed, as the tail reports it
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class Status:
     tails: tuple[TailHealth, ...] = ()
     writer: str = ""  # a sentence about the present or last writer of the lake
     derivations: tuple[DerivationHealth, ...] = ()
-    late: int = 0  # requests that came too late for what is derived
+    late: int = 0  # requests that came too late for a derivation
 
     @property
     def healthy(self) -> bool:
@@ -122,7 +122,7 @@ def _writer(lock: LockState, owners: list[str], found: tuple[TailHealth, ...]) -
 
 
 def _no_tail(age: float | None, max_age: float) -> Iterator[str]:
-    """Report that a lake without any heartbeat is too old."""
+    """Report that the data of a lake without heartbeats are too old."""
     if age is None or age > max_age:
         yield "no tail was heard of" + ("" if age is None else f", and nothing was committed for {age:,.0f} s")
 
@@ -200,7 +200,7 @@ def _size(row: Mapping[str, Any], sizes: Mapping[str, int]) -> int:
 
 
 def _wrong_clock(now: float, running: bool) -> tuple[str, ...]:
-    """Report that a running tail waits for the clock to be set; assumes that the tail runs on this machine."""
+    """Report that a running tail waits until the clock is set; assumes that the tail runs on this machine."""
     return (f"{not_set(now)}: nothing is read until it is set",) if running and not is_set(now) else ()
 
 

@@ -23,7 +23,7 @@ GAP = "  "
 LEAST = 8  # characters that a text is shortened to, if it has more
 SAMPLE = 1_000  # rows of a Markdown table that tell which columns are numbers
 
-# Columns whose numbers are names: 2026 is a year, 13335 a network, and neither is an amount.
+# Columns whose numbers are names, not amounts: 2026 is a year, 13335 a network.
 _NAMES = re.compile(r"(?<![a-z])((iso)?year|epoch|asn|visitor|id|pid|port)(?![a-z])")
 _MARKDOWN = re.compile(r"([\\`*\[\]<>|~&$]|(?<![^\W_])_|_(?![^\W_]))")  # a _ within a word means nothing
 
@@ -34,8 +34,8 @@ class _Column:
 
     name: str
     cells: Sequence[str]
-    right: bool  # numbers
-    shrinks: bool  # texts
+    right: bool  # aligned at the right: numbers
+    shrinks: bool  # may be shortened: texts
 
     @property
     def width(self) -> int:
@@ -86,7 +86,7 @@ def cells(name: str, values: Iterable[object]) -> list[str]:
 
 
 def are_numbers(values: Iterable[object]) -> bool:
-    """Tell whether all values that there are, are numbers."""
+    """Return whether all values are numbers, apart from missing ones."""
     return all(
         value is None or (isinstance(value, int | float | Decimal) and not isinstance(value, bool)) for value in values
     )
@@ -111,7 +111,7 @@ def _write_records(columns: Sequence[_Column], limit: int, stream: TextIO) -> No
 
 
 def fitting(widths: Sequence[int], least: Sequence[int], limit: int) -> list[int] | None:
-    """Return widths that fit, the widest columns shortened first, none below its least; None if that is impossible."""
+    """Return widths that fit. The widest columns are shortened first, none below its least width; None if that is impossible."""
     limit -= len(GAP) * (len(widths) - 1)
     if sum(least) > limit:
         return None
@@ -122,8 +122,7 @@ def fitting(widths: Sequence[int], least: Sequence[int], limit: int) -> list[int
 
 
 def write_markdown(answer: Rows, stream: TextIO) -> None:
-    """Write a table as GitHub's Markdown has them. Texts look as they are: characters with a meaning in Markdown or
-    HTML are escaped."""
+    """Write a table in GitHub's Markdown. Characters with a meaning in Markdown or HTML are escaped, so texts look unchanged."""
     rows = iter(answer.rows)
     first = list(itertools.islice(rows, SAMPLE))  # a query that fails at once must not leave a header
     columns = zip(*first, strict=True) if first else ([] for _ in answer.columns)

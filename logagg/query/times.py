@@ -9,10 +9,10 @@ from zoneinfo import ZoneInfo
 from logagg.config import types
 from logagg.errors import LogaggError
 
-When = str | datetime | date | timedelta  # a timedelta: that long ago
+When = str | datetime | date | timedelta  # a timedelta means so long ago
 
 _DAY = timedelta(days=1)
-# Words -> the day that begins then, from today. Weeks begin on Monday, as in ISO 8601.
+# By its name: a day, computed from today. Weeks begin on Monday, as in ISO 8601.
 _DAYS: dict[str, Callable[[date], date]] = {
     "today": lambda today: today,
     "yesterday": lambda today: today - _DAY,
@@ -38,7 +38,7 @@ def moment(value: When | None, now: float, option: str = "since", zone: tzinfo =
 
 
 def zone_of(name: str) -> ZoneInfo:
-    """Return a time zone by its name; empty: that of the machine, or UTC if it says none. Raises LogaggError."""
+    """Return a time zone by its name; without a name, the machine's, or UTC if the machine has none. Raises LogaggError."""
     try:
         return ZoneInfo(types.zone(name) or _of_machine())
     except ValueError as error:
@@ -46,7 +46,7 @@ def zone_of(name: str) -> ZoneInfo:
 
 
 def _of_machine() -> str:
-    import tzlocal  # knows TZ, /etc/localtime and their kin; only people's answers need it
+    import tzlocal  # knows TZ, /etc/localtime and similar; imported late, since few commands need it
 
     try:
         return types.zone(tzlocal.get_localzone_name()) or "UTC"
@@ -73,19 +73,19 @@ def _read(text: str, now: float, option: str, zone: tzinfo) -> datetime:
 
 def _duration(text: str) -> float:
     if text[-1:].isdigit():
-        raise ValueError(text)  # "20261124" and "2026" are neither plausible dates nor plausible durations
+        raise ValueError(text)  # as seconds, "20261124" or "2026" are hardly what the user means
     return types.duration(text)
 
 
 def _written(text: str, zone: tzinfo) -> datetime:
     if "-" not in text:
-        raise ValueError(text)  # "20261124", which Python reads
+        raise ValueError(text)  # "20261124", which Python would read
     found = datetime.fromisoformat(text)
     return found if found.tzinfo else found.replace(tzinfo=zone)
 
 
 def _start(day: date, zone: tzinfo) -> datetime:
-    """Return the beginning of a day; where clocks go forward at midnight, that is an hour later by the clock."""
+    """Return the beginning of a day; if clocks go forward at midnight, it begins at one o'clock."""
     return datetime.combine(day, time(), zone)
 
 

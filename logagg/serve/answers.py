@@ -1,5 +1,4 @@
-"""Answers that are computed once for all clients that ask the same, and kept until the next commit, as far as memory
-goes."""
+"""Computes each answer once for all clients that ask for it, and keeps it until the next commit, within a limit of memory."""
 
 from __future__ import annotations
 
@@ -13,12 +12,12 @@ from typing import Any
 
 from logagg.explore.snapshots import Left
 
-KEPT = 32 << 20  # bytes of answers that are kept
+KEPT = 32 << 20  # bytes of answers that are kept, at most
 
 
 @dataclass(slots=True)
 class _Computation:
-    """An answer that is being computed, and how many wait for it."""
+    """An answer that is being computed, and the number of clients that wait for it."""
 
     answer: Future[bytes] = field(default_factory=Future)
     left: Left = field(default_factory=Future)
@@ -26,7 +25,7 @@ class _Computation:
 
 
 class Answers:
-    """Computes an answer once for all who ask the same at the same commit, and keeps it; not if all of them leave."""
+    """Computes an answer once for all clients that ask for it at the same commit, and keeps it; stops if all of them leave."""
 
     def __init__(self, most: int = KEPT) -> None:
         self._most, self._bytes = most, 0
@@ -36,7 +35,7 @@ class Answers:
         self.computed = self.reused = 0
 
     def get(self, key: object, compute: Callable[[Left], bytes], left: Left) -> bytes:
-        """Return the kept answer, or that which another thread computes now, or compute it.
+        """Return the kept answer, else wait for the thread that computes it, else compute it.
 
         `left` is done when the client no longer waits.
         """
@@ -59,7 +58,7 @@ class Answers:
             running.waiting -= 1
             if running.waiting:
                 return
-            self._end(key, running)  # a client that asks for the same from now on starts a new computation
+            self._end(key, running)  # from now on, a client that asks for it starts a new computation
         running.left.set_result(None)
 
     def _end(self, key: object, running: _Computation) -> None:
@@ -91,7 +90,7 @@ class Answers:
 
 
 class Remembered:
-    """Values that change seldom and take long: computed again after a while, once for all who ask meanwhile."""
+    """Keeps values that change seldom and take long to compute; computes an old one again, once for all threads that ask."""
 
     def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._seconds, self._clock = seconds, clock
@@ -99,7 +98,7 @@ class Remembered:
         self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
     def get(self, name: str, compute: Callable[[], Any]) -> Any:
-        """Return the value, which `compute` gives if it is too old."""
+        """Return the value; call `compute` for a new one if it is too old."""
         with self._locks[name]:
             at, value = self._found.get(name, (float("-inf"), None))
             if self._clock() - at > self._seconds:

@@ -1,4 +1,4 @@
-"""The answers of the API: one function for each address, and the table of them that routes and OpenAPI follow."""
+"""The answers of the API: a function for each address, and the table of addresses, from which routes and OpenAPI are made."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ SORT, ORDER = "sort.", "order."
 MOST_LINES = 1_000
 MOST_MEASURES = 100
 MOST_SQL_ROWS = 100_000
-_FURTHEST = 10**16  # bytes
+_FURTHEST = 10**16  # bytes: the largest position that a request may name
 
 
 @dataclass(frozen=True, slots=True)
 class ServedLake:
-    """The lake that is served, and the queries that are allowed."""
+    """The lake that is served, and which queries are allowed."""
 
     root: Path
     limits: AnswerLimits
@@ -46,10 +46,10 @@ class ServedLake:
     cluster: Callable[[], dict[str, Any]] | None = None
     remembered: Remembered = field(default_factory=lambda: Remembered(60.0))
     parts: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(AT_A_TIME * 2, "part"))
-    looked: Remembered = field(default_factory=lambda: Remembered(3.0))  # at the cluster, which takes seconds
+    looked: Remembered = field(default_factory=lambda: Remembered(3.0))  # at the cluster: asking it takes seconds
 
     def run_all(self, parts: Sequence[page.Part]) -> list[dict[str, Any]]:
-        """Run the parts of a page at a time; if one fails, when all have ended, which share the connection."""
+        """Run the parts of a page in parallel. An error is raised only after all have ended, since they share the connection."""
         running = [self.parts.submit(part) for part in parts]
         wait(running)
         return [one.result() for one in running]
@@ -57,7 +57,7 @@ class ServedLake:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One request: its parameters, and the snapshot that answers."""
+    """One request: its parameters, and the snapshot that answers it."""
 
     served: ServedLake
     query: QueryParams
@@ -71,7 +71,7 @@ class Asked:
         return scope_of(self.query, self.now)
 
 
-Answered = tuple[Mapping[str, Any], Table | None]  # the whole answer, and its table if it is one
+Answered = tuple[Mapping[str, Any], Table | None]  # the whole answer; and its rows, if it is a table
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +82,13 @@ class Endpoint:
     summary: str
     answer: Callable[[Asked], Answered]
     parameters: Sequence[Parameter] = ()
-    follows_commits: bool = True  # the answer stays the same until the next commit, and then has an ETag
+    follows_commits: bool = True  # the answer depends on the commit alone, so it has an ETag
     is_table: bool = True
-    prefixes: tuple[str, ...] = ()  # of parameters that end in the name of a panel
+    prefixes: tuple[str, ...] = ()  # beginnings of parameters that end with the name of a panel
 
     @property
     def names(self) -> frozenset[str]:
-        """The names of all its parameters."""
+        """The names of all parameters of this address."""
         return frozenset(one.name for one in self.parameters) | {FORMAT.name}
 
 
@@ -182,7 +182,7 @@ def _samples(asked: Asked) -> Answered:
 
 
 def lake_of(asked: Asked) -> Answered:
-    """Return what the lake has."""
+    """Return the contents of the lake."""
     served = asked.served
     answer = page.lake_answer(
         served.root.name,

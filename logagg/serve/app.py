@@ -38,11 +38,11 @@ from logagg.serve.guard import Access, Guard, refused
 from logagg.serve.live import Announcer
 from logagg.serve.parameters import MOST_TEXT, refuse_unknown
 
-WORKERS = 4  # queries at a time
-WAITING = 64  # requests that wait for one of them; more are asked to come later
-OF_A_CLIENT = 16  # requests of one client at a time: those of a few pages
-LEFT = 499  # the status of nginx for a client that left before it was answered, as a page does with a new question
-STATUSES = (200, 304, 400, 404, LEFT, 503)  # of answers
+WORKERS = 4  # threads that compute answers
+WAITING = 64  # requests that may wait for a thread; more are answered with 503 and Retry-After
+OF_A_CLIENT = 16  # requests of one client at a time: enough for a few open pages
+LEFT = 499  # nginx's status for a client that left before its answer; a page leaves when its user asks a new question
+STATUSES = (200, 304, 400, 404, LEFT, 503)  # the statuses that metrics count
 STATES = ("good", "warn", "bad")
 RETRY = {"Retry-After": "1"}
 STATIC = {
@@ -67,7 +67,7 @@ class Server:
         self._static = {path: _static(name, media) for path, (name, media) in STATIC.items()}
 
     def warm_up(self) -> None:
-        """Ask for what each page asks first: it takes some tenths of a second, while a person opens a browser."""
+        """Compute the first answers of a page in advance: the user needs longer than these tenths of a second to open a browser."""
         with suppress(LogaggError):
             snapshot = self._snapshots.newest()
             with snapshot.queries() as ask:
@@ -87,7 +87,7 @@ class Server:
         handlers: Any = {HTTPException: _no_such, Exception: _failed}
         return Starlette(routes=routes, middleware=middleware, exception_handlers=handlers)
 
-    # the API
+    # The API
 
     def _endpoint(self, endpoint: Endpoint) -> Callable[[Request], Awaitable[Response]]:
         async def answer(request: Request) -> Response:
@@ -140,7 +140,7 @@ class Server:
             headers["Content-Disposition"] = f'attachment; filename="{"".join(filter(str.isalnum, name))}.{form}"'
         return Response(body, media_type=MEDIA_TYPES[form], headers=headers)
 
-    # the tail
+    # The tail
 
     async def _status(self, request: Request) -> Response:
         try:
@@ -149,7 +149,7 @@ class Server:
             return self._count(_told(error))
 
     def _look(self) -> dict[str, Any]:
-        """Return how the lake and its tail are doing. Raises LakeError."""
+        """Return the state of the lake and its tail. Raises LakeError."""
         snapshot = self._snapshots.newest()
         with snapshot.queries() as ask:
             newest = page.span(snapshot.facts, ask)[1]
@@ -162,7 +162,7 @@ class Server:
     async def _events(self, request: Request) -> Response:
         if self._announcer.is_full:
             return self._count(refused(503, "too many open pages", "close one, or ask again later", RETRY))
-        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}  # nginx would hold them back
+        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}  # else nginx delays events
         return self._count(StreamingResponse(self._announcer.events(), media_type="text/event-stream", headers=headers))
 
     def _commit(self) -> dict[str, Any]:
@@ -173,14 +173,14 @@ class Server:
         return {"commit": facts.commit, "committed_at": facts.committed_at and facts.committed_at.isoformat()}
 
     def _status_told(self) -> dict[str, Any]:
-        """Return the light for open pages, without ages, which change all the time."""
+        """Return the state of the light for open pages, without ages, which would change with every look."""
         try:
             found = self._light.get("status", self._look)
         except LakeError as error:
             return {"commit": 0, "state": "bad", "reasons": [str(error)]}
         return {"commit": found["commit"], "state": found["state"], "reasons": found["reasons"]}
 
-    # the rest
+    # Other addresses
 
     def _file(self, path: str) -> Callable[[Request], Awaitable[Response]]:
         async def answer(request: Request) -> Response:
@@ -222,7 +222,7 @@ class Server:
 
 
 async def _watch(request: Request, left: Left) -> None:
-    """Tell when the client leaves."""
+    """Complete `left` when the client disconnects."""
     while (await request.receive())["type"] != "http.disconnect":
         pass
     left.set_result(None)
@@ -253,7 +253,7 @@ def _json(found: object) -> Response:
 
 
 def _told(error: LogaggError) -> Response:
-    """Return an error as an answer."""
+    """Return an error as an answer in JSON."""
     code = 503 if isinstance(error, (LimitReached, LakeError)) else 404 if isinstance(error, NotFound) else 400
     return refused(code, error.message, error.hint, RETRY if code == 503 else None)
 

@@ -23,7 +23,7 @@ Table = Sequence[Mapping[str, Any]]  # rows by the names of their columns
 
 
 def chosen(form: str | None, accept: str) -> str:
-    """Return the format that is asked for; JSON where none of ours is. Raises LogaggError."""
+    """Return the format that the client asks for; JSON if Accept names none of ours. Raises LogaggError."""
     if form is not None:
         if form not in MEDIA_TYPES:
             raise LogaggError(f"format: {form[:40]!r} is not valid", f"write one of {', '.join(MEDIA_TYPES)}")
@@ -34,7 +34,7 @@ def chosen(form: str | None, accept: str) -> str:
 
 
 def encoded(answer: Mapping[str, Any], table: Table | None, form: str) -> bytes:
-    """Return an answer in a format; all but JSON have its table only. Raises LogaggError if it is not a table."""
+    """Return an answer in a format. Formats other than JSON have its table only; raises LogaggError if it is not a table."""
     if form == "json":
         return as_json(answer).encode()
     if table is None:
@@ -53,7 +53,7 @@ def encoded(answer: Mapping[str, Any], table: Table | None, form: str) -> bytes:
 
 
 def _column(values: list[Any]) -> pa.Array:
-    """Return a column in the type of its values; sums beyond 64 bits are decimals."""
+    """Return a column with the type of its values; sums beyond 64 bits are decimals."""
     try:
         return pa.array(values)
     except (OverflowError, pa.ArrowInvalid):
@@ -61,7 +61,7 @@ def _column(values: list[Any]) -> pa.Array:
 
 
 def flat(rows: Table) -> Table:
-    """Return rows of a panel with the values of the compared period as columns of their own."""
+    """Return rows of a panel with each value of the compared period as a separate column."""
     return [
         {key: value for key, value in row.items() if key != "before"}
         | {f"before_{key}": value for key, value in (row.get("before") or {}).items()}

@@ -1,8 +1,8 @@
 """The guard before all requests: hosts, origins, methods, the token, and the headers of all answers.
 
-- A page elsewhere that makes a browser ask this server is refused: by the name of the host (DNS rebinding), by what the
-  browser says of the request's origin (fetch metadata); and no answer permits another origin to read it.
-- Beyond loopback a token is required: once in the URL, from then on in a cookie; or as `Authorization: Bearer`.
+- A request that another site's page makes a browser send is refused: by the name of the host (DNS rebinding), and by the
+  browser's report of its origin (fetch metadata). No answer permits another origin to read it.
+- Beyond loopback a token is required: in the URL at first, later in a cookie; or as `Authorization: Bearer`.
 - Only GET and HEAD are answered. No part of a request is stored.
 """
 
@@ -40,12 +40,12 @@ HEADERS = {
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """The clients and origins that may ask."""
+    """Which clients and origins are answered."""
 
-    token: str = ""  # none: everybody who reaches the port
-    hosts: Sequence[str] = ()  # names by which the server is reached, beside localhost and addresses
-    any_host: bool = False  # of a unix socket, which no browser reaches
-    trusted_proxies: Sequence[str] = ()  # addresses whose X-Forwarded-Proto is believed
+    token: str = ""  # empty: every client that reaches the port is answered
+    hosts: Sequence[str] = ()  # names of this server, besides localhost and IP addresses
+    any_host: bool = False  # accept any name: for a unix socket, which browsers cannot open
+    trusted_proxies: Sequence[str] = ()  # addresses of proxies whose X-Forwarded-Proto is trusted
     root_path: str = ""  # the path under which a proxy shows this server
 
 
@@ -75,7 +75,7 @@ class Guard:
         await (refusal or self._app)(scope, receive, with_headers)
 
     def _refusal(self, scope: Scope) -> Response | None:
-        """Return the answer to a request that is refused, or None."""
+        """Return the answer that refuses a request; None if it is allowed."""
         headers = Headers(scope=scope)
         if scope["method"] not in ("GET", "HEAD"):
             return refused(405, "only GET is answered", "this server only reads", {"Allow": "GET, HEAD"})
@@ -111,7 +111,7 @@ class Guard:
         return refused(401, "a token is needed", hint, {"WWW-Authenticate": "Bearer"})
 
     def _with_cookie(self, scope: Scope, headers: Headers, query: list[tuple[str, str]]) -> Response:
-        """Return a redirect to the same page without the token, which a cookie holds from then on."""
+        """Return a redirect to the same page without the token; a cookie replaces it."""
         root = self._access.root_path
         path = root + "/" + scope["path"].removeprefix(root).lstrip("/")  # never //elsewhere
         answer = RedirectResponse(path + (f"?{urlencode(query)}" if query else ""), 303)
@@ -121,7 +121,7 @@ class Guard:
             max_age=A_YEAR,
             path=(root or "") + "/",
             httponly=True,
-            samesite="lax",  # a link in a message of a colleague opens the page
+            samesite="lax",  # so that a link from a mail or a chat opens the page
             secure=self._is_encrypted(scope, headers),
         )
         return answer
@@ -137,13 +137,12 @@ def refused(status: int, error: str, hint: str, headers: dict[str, str] | None =
 
 
 def secret_of(token: str) -> str:
-    """Return what the cookie holds: from it the token, which programs use, does not follow."""
+    """Return the value of the cookie: a hash, from which the token cannot be computed."""
     return hashlib.sha256(f"cookie of logagg serve: {token}".encode()).hexdigest()
 
 
 def _is_foreign(headers: Headers) -> bool:
-    """Return whether a browser reports a request by another site's page; a link that a person follows does not
-    count."""
+    """Return whether a browser reports that another site's page made the request. A link that the user follows is allowed."""
     site = headers.get("sec-fetch-site", "none")
     followed = headers.get("sec-fetch-mode") == "navigate" and headers.get("sec-fetch-dest") == "document"
     return site not in ("same-origin", "none") and not followed

@@ -1,4 +1,4 @@
-"""Server-sent events: tell all open pages of each new commit, and of what the tail's light shows."""
+"""Server-sent events: report each new commit, and each change of the tail's light, to all open pages."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from typing import Any
 LOOK = 0.2  # seconds between two looks at the lake
 STATUS = 2.0  # seconds between two looks at the tail
 PING = 15.0  # seconds after which a comment keeps the connection alive
-MOST = 1_000  # pages at a time
+MOST = 1_000  # open pages at a time
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """An event for the pages: `commit` or `status`, and its data."""
+    """An event for the pages: its kind, `commit` or `status`, and its data."""
 
     kind: str
     commit: int
@@ -27,12 +27,12 @@ class Event:
 
 
 class Announcer:
-    """Looks at the lake for all pages, and wakes them; runs while there is a page."""
+    """Watches the lake for all open pages, and sends them events; runs only while a page is open."""
 
     def __init__(self, commit: Callable[[], dict[str, Any]], status: Callable[[], dict[str, Any]]) -> None:
-        """`commit` gives the newest commit, `status` what the light shows; both block, and are called in threads.
+        """`commit` returns the newest commit, `status` the state of the light; both block, so threads call them.
 
-        Their data must not change while nothing happens, as an age would: each change is told.
+        Every change of their data becomes an event, so the data must have no ages, which change all the time.
         """
         self._commit, self._status = commit, status
         self._pages: set[asyncio.Queue[Event]] = set()
@@ -48,7 +48,7 @@ class Announcer:
         return len(self._pages) >= MOST
 
     async def events(self) -> AsyncIterator[bytes]:
-        """Yield the events of one page until it goes away: first the present state, then each change."""
+        """Yield the events for one page until it closes: first the present state, then each change."""
         queue: asyncio.Queue[Event] = asyncio.Queue(maxsize=8)
         self._pages.add(queue)
         try:
@@ -68,7 +68,7 @@ class Announcer:
             self._pages.discard(queue)
 
     async def _look(self) -> None:
-        """Look until no page is left."""
+        """Look again and again, until no page is open."""
         elapsed = STATUS
         while self._pages:
             await self._tell("commit", self._commit)

@@ -1,4 +1,4 @@
-"""The API as an OpenAPI document, made from the table of its addresses."""
+"""The OpenAPI document of the API, made from the table of its addresses."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ def whole(name: str, help: str, most: int, least: int = 1) -> Parameter:
 
 
 def scope_of(query: QueryParams, now: float) -> Scope:
-    """Return what a request is about. Raises LogaggError."""
+    """Return the scope that a request asks about. Raises LogaggError."""
     return Scope.of(
         now,
         since=query.get("since") or None,
@@ -73,17 +73,17 @@ def number(query: QueryParams, name: str, default: int, most: int, least: int = 
 
 
 def listed(query: QueryParams, name: str) -> list[str]:
-    """Return values that have commas between them."""
+    """Return the values of a list with commas."""
     return [one for one in query.get(name, "").split(",") if one]
 
 
 def by_name(query: QueryParams, prefix: str) -> dict[str, str]:
-    """Return the values of parameters that begin so, by the rest of their names."""
+    """Return the values of all parameters with this prefix, by the rest of their names."""
     return {key.removeprefix(prefix): value for key, value in query.items() if key.startswith(prefix)}
 
 
 def refuse_unknown(query: QueryParams, known: frozenset[str], prefixes: tuple[str, ...] = ()) -> None:
-    """Raise LogaggError for a parameter that would be passed over: a filter with a wrong name filters nothing."""
+    """Raise LogaggError for an unknown parameter: a misspelt filter must not be ignored, since it would filter nothing."""
     for name in query.keys():
         if name not in known and not name.startswith(prefixes):
             there_are = f"there are {', '.join(sorted(known))}" if known else "there are none here"

@@ -26,10 +26,10 @@ from logagg.serve.api import ServedLake
 from logagg.serve.app import Server
 from logagg.serve.guard import Access
 
-PATIENCE = 10.0  # seconds that a client has for the head of a request
-CONNECTIONS = 1_200  # at a time
-LONGEST_HEAD = 32_768  # bytes
-LEAVE = 2  # seconds that answers may take after a signal
+PATIENCE = 10.0  # seconds in which a client must send the head of a request
+CONNECTIONS = 1_200  # open connections, at most
+LONGEST_HEAD = 32_768  # bytes of a request's head, at most
+LEAVE = 2  # seconds for running answers after a signal
 UNIX = "unix:"
 
 
@@ -57,7 +57,7 @@ class Listen:
 
     @property
     def is_loopback(self) -> bool:
-        """Return whether only this machine reaches it."""
+        """Return whether only clients on this machine can connect."""
         if self.path or self.host == "localhost":
             return True
         try:
@@ -66,7 +66,7 @@ class Listen:
             return False
 
     def address(self, port: int, access: Access) -> str:
-        """Return what a person opens in a browser."""
+        """Return the address to open in a browser."""
         if self.path:
             return f"{UNIX}{self.path}"
         host = f"[{self.host}]" if ":" in self.host else self.host
@@ -103,7 +103,7 @@ def serve(
     *,
     ends_with: int | None = None,
 ) -> None:
-    """Answer requests until SIGTERM or SIGINT; or, with a descriptor `ends_with`, until that is closed elsewhere.
+    """Answer requests until SIGTERM or SIGINT; with a descriptor `ends_with`, also until its other end is closed.
 
     Raises LogaggError if it cannot listen.
     """
@@ -139,7 +139,7 @@ def serve(
 
 
 class _Server(uvicorn.Server):
-    """Says its address once it listens; a signal ends it with status 0, a second one at once."""
+    """Prints its address once it listens. A signal ends it with status 0; a second signal ends it without waiting for answers."""
 
     def __init__(self, config: uvicorn.Config, started: Callable[[], None]) -> None:
         super().__init__(config)
@@ -156,7 +156,7 @@ class _Server(uvicorn.Server):
 
 
 class _Protocol(H11Protocol):
-    """Closes connections whose client does not send the head of a request in time, which uvicorn would keep open."""
+    """Closes a connection whose client does not send the head of a request in time; uvicorn would keep it open."""
 
     _overdue: asyncio.TimerHandle | None = None
 
@@ -185,7 +185,7 @@ class _Protocol(H11Protocol):
 
 
 def _bound(listen: Listen) -> socket.socket:
-    """Return a socket that is bound. Raises LogaggError."""
+    """Return a bound socket. Raises LogaggError."""
     where = listen.path or f"{listen.host}:{listen.port}"
     try:
         return _unix(listen.path) if listen.path else _internet(listen)
@@ -212,7 +212,7 @@ def _unix(path: str) -> socket.socket:
     try:
         if Path(path).is_socket() and not _is_alive(path):
             os.unlink(path)
-        before = os.umask(0o117)  # its owner and group, such as that of nginx
+        before = os.umask(0o117)  # only owner and group, such as nginx's, may connect
         try:
             bound.bind(path)
         finally:
@@ -229,7 +229,7 @@ def _is_alive(path: str) -> bool:
 
 
 def _leave_with(descriptor: int, server: uvicorn.Server) -> None:
-    """End the server when the other end of a pipe is closed: the process that started it has ended, however it did."""
+    """End the server when the other end of a pipe is closed, since then the process that started it has ended."""
 
     def wait() -> None:
         with suppress(OSError):

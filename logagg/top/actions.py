@@ -25,10 +25,10 @@ class Host(Protocol):
         """End the command."""
 
     def read_line(self, row: Mapping[str, Any]) -> None:
-        """Look for the line of a request, and show it when it is found."""
+        """Search for the log line of a request, and show it once it is found."""
 
     def copy(self, text: str) -> None:
-        """Put a text into the clipboard."""
+        """Copy a text to the clipboard."""
 
 
 class Actions:
@@ -76,12 +76,12 @@ class Actions:
         state.view = replace(state.view, split=split)
 
     def do_zone(self, _: object) -> None:
-        """Change between UTC and the zone of the start; if that is UTC, that of the machine."""
+        """Switch between UTC and the time zone of the start; if that is UTC, between UTC and the zone of the machine."""
         home = self.state.home if self.state.home != "UTC" else zone_of("").key
         self.state.go(replace(self.state.view, zone="UTC" if self.state.view.zone != "UTC" else home))
 
     def do_sql(self, _: object) -> None:
-        """Show the SQL of the table that has the keys; of a dialog that shows some, copy it."""
+        """Show the SQL of the table that has the keys; in a dialog that shows SQL, copy it."""
         if self.state.dialog and self.state.dialog.copied:
             self.host.copy(self.state.dialog.copied)
             self.state.message = "The SQL is copied, if the terminal permits it (OSC 52)."
@@ -124,7 +124,7 @@ class Actions:
             self._to(window)()
 
     def do_drag(self, buckets: tuple[int, int]) -> None:
-        """Look at some buckets of the chart only."""
+        """Narrow the window to the buckets that were dragged over."""
         answer = self.state.answer(CHART)
         if answer is None:
             return
@@ -136,7 +136,7 @@ class Actions:
     # Panels
 
     def do_panel(self, step: int | str) -> None:
-        """Go to the panel some places further, or of this name; a click on the one that has the keys shows it alone."""
+        """Go to the panel with this name, or `step` panels further; a click on the panel that has the keys shows it alone."""
         state = self.state
         names = [one.name for one in state.panels]
         if isinstance(step, str):
@@ -174,7 +174,7 @@ class Actions:
         state.place(state.table)
 
     def do_sort(self, name: object) -> None:
-        """Show the menu of measures; after a click on a head, sort by it."""
+        """Show the menu of measures; after a click on a column's head, sort by that column."""
         state = self.state
         if isinstance(name, tuple):
             clicked = next(one for one in state.panels if one.name == name[0])
@@ -229,7 +229,7 @@ class Actions:
         state.move(direction * max(1, shown - 1))
 
     def do_pick(self, _: object) -> None:
-        """Filter by all values of the row, or of those that are marked; if it is so already, take them back."""
+        """Filter by all values of the row, or of the marked rows; if they are the filter already, remove it."""
         if self.state.mode == "requests":
             return self.host.read_line(self.state.row) if self.state.row else None
         if screen.is_nothing(self.state):
@@ -244,14 +244,14 @@ class Actions:
         self._filter(view)
 
     def do_mark(self, _: object) -> None:
-        """Mark the row, or take its mark away, and go to the next one."""
+        """Mark the row, or remove its mark, and go to the next row."""
         state = self.state
         if values := self._values():
             state.marks.setdefault(state.table, set()).symmetric_difference_update({values})
         state.move(1)
 
     def do_exclude(self, _: object) -> None:
-        """Exclude the first value of the row, or those of the rows that are marked."""
+        """Exclude the first value of the row, or the first values of the marked rows."""
         view, chosen = self.state.view, self._chosen()
         for value in chosen:
             view = view.exclude(*value) if chosen and value[0] == chosen[0][0] else view
@@ -264,17 +264,17 @@ class Actions:
         self.state.go(view)
 
     def _chosen(self) -> Values:
-        """Return the values of the rows that are marked, else of the row."""
+        """Return the values of the marked rows; without marks, of the current row."""
         marks = self.state.marks.get(self.state.table) if self.state.mode != "requests" else None
         return tuple(dict.fromkeys(value for values in sorted(marks) for value in values)) if marks else self._values()
 
     def _values(self) -> Values:
-        """Return the values of the row that can be filtered by."""
+        """Return those values of the row that a filter can use."""
         state, row = self.state, self.state.row
         return state.values_of(state.panel, row) if row is not None and state.panel and state.mode != "requests" else ()
 
     def do_requests(self, _: object) -> None:
-        """Look at the requests of the row."""
+        """Show the requests of the row."""
         state = self.state
         if state.mode == "requests":
             return
@@ -293,7 +293,7 @@ class Actions:
         self.state.go(self.state.view.unfiltered())
 
     def do_flip(self, pill: object) -> None:
-        """Turn a filter that was clicked, or the last one."""
+        """Negate the filter that was clicked, else the last filter."""
         pills = self.state.view.pills
         chosen = pill if isinstance(pill, Pill) else pills[-1] if pills else None
         if chosen:
@@ -306,13 +306,13 @@ class Actions:
         self.state.dialog = None
 
     def do_choose(self, place: int) -> None:
-        """Take an entry of the menu."""
+        """Choose an entry of the menu."""
         dialog, self.state.dialog = self.state.dialog, None
         if dialog:
             dialog.choices[place].do()
 
     def clicked_row(self, name: str, row: int, *, twice: bool) -> bool:
-        """Choose a row; return whether it was chosen already."""
+        """Move the cursor to a row; return whether it was there already."""
         state = self.state
         was = state.table == name and state.cursors.get(name, 0) == row
         if name != REQUESTS:
@@ -323,7 +323,7 @@ class Actions:
 
 
 def _filtered(view: View, values: Values) -> View:
-    """Return a view of these values only of their dimensions."""
+    """Return a view whose filters on the dimensions of these values are exactly these values."""
     dimensions = {dimension for dimension, _ in values}
     for pill in view.pills:
         if pill.dimension in dimensions and not pill.excluded:

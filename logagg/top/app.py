@@ -1,6 +1,6 @@
-"""The picture in a terminal, by Textual: keys and the mouse to actions, answers from threads, new commits.
+"""The picture in a terminal, by Textual: it passes keys and the mouse to the actions, and shows answers and new commits.
 
-Nothing here knows what is in the picture: Textual's part is the terminal, its events and what changes of its lines.
+This module knows nothing of the picture's content: it only draws lines, and only those that have changed.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ from logagg.top.state import State
 from logagg.top.styles import style_of
 
 LOOK = 0.5  # seconds between two looks for a commit
-STATUS = 5.0  # seconds between two looks at the tails
-RIGHT = 3  # button of the mouse
-NARROWEST, LOWEST = 20, 4  # of the picture; a smaller terminal shows a part of it
+STATUS = 5.0  # seconds between two readings of the tails' state
+RIGHT = 3  # the number of the right mouse button
+NARROWEST, LOWEST = 20, 4  # cells and lines of the picture, at least; a smaller terminal shows a part of it
 _ENDS = (signal.SIGTERM, signal.SIGHUP)
 
 
 class Canvas(Widget, can_focus=True):
-    """The whole screen, line by line, and all that the terminal reports."""
+    """Draws the whole screen, line by line, and receives all events of the terminal."""
 
     ALLOW_SELECT = False
 
@@ -46,7 +46,7 @@ class Canvas(Widget, can_focus=True):
         self.picture = Picture([])
 
     def show(self, picture: Picture) -> None:
-        """Show a picture; only lines that differ are written."""
+        """Show a picture; write only the lines that differ from the last one."""
         before, self.picture = self.picture, picture
         if before.height != picture.height:
             self.refresh()
@@ -94,12 +94,12 @@ class Canvas(Widget, can_focus=True):
 
 
 def strip_of(line: Line) -> Strip:
-    """Return a line as Textual has it. Texts are segments as they are: nothing in them is markup."""
+    """Return a line as Textual's strip. Each text becomes a segment unchanged, so markup in it has no effect."""
     return Strip([Segment(span.text, style_of(span.style)) for span in line if span.text])
 
 
 class Top(App[None], inherit_bindings=False):
-    """The command's process while there is a terminal."""
+    """Runs the command while it has a terminal."""
 
     ENABLE_COMMAND_PALETTE = False
     ALLOW_SELECT = False
@@ -145,7 +145,7 @@ class Top(App[None], inherit_bindings=False):
         pressed(self.state, self.actions, key, text)
 
     def act(self, do: Callable[[], None]) -> None:
-        """Do something, and show what came of it."""
+        """Run an action, and show its result."""
         try:
             do()
         except LogaggError as error:
@@ -159,7 +159,7 @@ class Top(App[None], inherit_bindings=False):
         self.exit()
 
     def end_by(self, number: int) -> None:
-        """End as a process that a signal ends, but with the terminal as it was."""
+        """End with the exit status of a process that this signal ends, but restore the terminal first."""
         self.feed.stop()
         self.exit(return_code=128 + number)
 

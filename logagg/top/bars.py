@@ -12,20 +12,20 @@ RIGHT = " ▏▎▍▌▋▊▉█"
 
 
 def right(share: float, cells: int) -> str:
-    """Return a bar from the left of a share of some cells; a little is more than nothing."""
+    """Return a bar that starts at the left and fills a share of the cells; a share above zero is always visible."""
     eighths = min(cells * EIGHTHS, max(round(share * cells * EIGHTHS), 1 if share > 0 else 0))
     full, rest = divmod(eighths, EIGHTHS)
     return (RIGHT[-1] * full + (RIGHT[rest] if rest else "")).ljust(cells)
 
 
 def heights(values: Sequence[float], most: float, rows: int) -> list[int]:
-    """Return the heights of values in eighths of rows; a little is more than nothing."""
+    """Return the heights of values in eighths of rows; a value above zero has at least one eighth."""
     whole = rows * EIGHTHS
     return [min(whole, max(round(value / most * whole), 1)) if value and most else 0 for value in values]
 
 
 def stack(parts: Sequence[float], height: int) -> list[int]:
-    """Return where each part of a bar ends, in eighths; the last end is its height."""
+    """Return the end of each part of a bar, in eighths; the last end is the height of the bar."""
     total, sum_, ends = sum(parts), 0.0, []
     for part in parts:
         sum_ += part
@@ -34,10 +34,10 @@ def stack(parts: Sequence[float], height: int) -> list[int]:
 
 
 def cell(ends: Sequence[int], styles: Sequence[str], row: int) -> Span:
-    """Return the cell of a stacked bar in a row, which 0 is the lowest.
+    """Return the cell of a stacked bar in a row; row 0 is the lowest.
 
-    A cell has two colours: where a part ends in it and another one goes on, the lower one is in front of the upper one; the
-    top of a bar is in front of nothing.
+    A cell has two colours. Where one part ends and the next begins, the lower part is the foreground and the upper one the
+    background. The top of a bar has no background.
     """
     low, high = row * EIGHTHS, (row + 1) * EIGHTHS
     top = ends[-1] if ends else 0

@@ -1,6 +1,6 @@
 """A panel: its values with their measures, the change, and a bar of the share of the largest.
 
-Numbers and heads are never cut: values are shortened, and where that does not suffice, the last measures are left out.
+Numbers and heads are never cut. Values are shortened first; then the last measures are left out.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from logagg.top.spans import (
 from logagg.top.table import GAP, Column, fitted, heads, row_of
 from logagg.top.tiles import change_style
 
-BAR = 6  # cells, at least
+BAR = 6  # cells of a bar, at least
 LONGEST_BAR = 24
 HEADS = 2  # lines above the rows
 ARROWS = {"desc": "▼", "asc": "▲"}
@@ -39,23 +39,23 @@ ARROWS = {"desc": "▼", "asc": "▲"}
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    """The content of a panel, and how it is shown."""
+    """The content of a panel, and its presentation."""
 
     panel: Panel
-    answer: Mapping[str, Any] | None  # None: it is not there yet
-    rows: int  # that have a place
-    cursor: int | None = None  # of the panel that has the keys
-    first: int = 0  # row that is shown
-    number: int = 0  # of the key that leads to it, 1 to 9
+    answer: Mapping[str, Any] | None  # None: still missing
+    rows: int  # how many fit
+    cursor: int | None = None  # its row with the cursor; None: another panel has the keys
+    first: int = 0  # the first row on the screen
+    number: int = 0  # the key that selects the panel, 1 to 9; 0: it has none
     search: str = ""
-    stale: bool = False  # the answer is one to the question before
+    stale: bool = False  # the answer is to the previous question
     exact: bool = False
     compared: bool = False
-    marked: frozenset[int] = frozenset()  # rows
+    marked: frozenset[int] = frozenset()  # the numbers of the marked rows
 
 
 def drawn(board: Board, width: int, zone: ZoneInfo) -> Picture:
-    """Return the head and the rows, in as many lines as it has place for."""
+    """Return the head and the rows, in exactly the lines that the board may take."""
     title = _title(board, width)
     hits = [Hit(0, 0, width, "panel", board.panel.name)]
     if board.answer is None:
@@ -77,7 +77,7 @@ def drawn(board: Board, width: int, zone: ZoneInfo) -> Picture:
 
 
 def _styled(line: Line, width: int, board: Board, row: int) -> Line:
-    """Return the line of a row as it is chosen or marked."""
+    """Return the line of a row with the style for its cursor or mark."""
     style = ("marked " if row in board.marked else "") + (SELECTED if row == board.cursor else "")
     return filled(restyled(line, style.strip()), width, style.strip()) if style else line
 
@@ -102,7 +102,7 @@ def _title(board: Board, width: int) -> Line:
 
 
 def _found(board: Board) -> str:
-    """Return which rows are shown of those that are known."""
+    """Return the numbers of the rows on the screen, and how many there are."""
     if not board.answer or not (count := len(board.answer["rows"])):
         return ""
     last = min(count, board.first + board.rows)
@@ -112,7 +112,7 @@ def _found(board: Board) -> str:
 
 
 def _columns(board: Board, rows: Sequence[Mapping[str, Any]]) -> tuple[list[Column], list[str]]:
-    """Return the columns, and the names of those that may be left out, the first one to go at the end."""
+    """Return the columns, and the names of those that may be left out: the last name goes first."""
     assert board.answer
     values = [
         Column(figures.dimension_title(one), [text_of(row[one]) for row in rows], one) for one in board.panel.dimensions
@@ -124,7 +124,7 @@ def _columns(board: Board, rows: Sequence[Mapping[str, Any]]) -> tuple[list[Colu
 
 
 def _sorts(numbers: Sequence[Column], board: Board) -> bool:
-    """Return whether one of the columns is that by which the panel is sorted: else the first one stays."""
+    """Return whether the panel is sorted by one of these columns; if not, the first column is never left out."""
     assert board.answer
     return any(one.name == board.answer["sort"] for one in numbers)
 
@@ -151,7 +151,7 @@ def _changes(board: Board, rows: Sequence[Mapping[str, Any]], arrow: str) -> Col
 
 
 def _bar(row: Mapping[str, Any], board: Board, place: int) -> Line:
-    """Return the bar of a row: its share of the largest, where the measure that sorts is a sum."""
+    """Return the bar of a row, its share of the largest value; empty unless the panel is sorted by a sum."""
     assert board.answer
     shares = [one["share"] for one in board.answer["rows"] if one["share"]]
     if place < BAR or not shares or not row["share"]:
@@ -160,7 +160,7 @@ def _bar(row: Mapping[str, Any], board: Board, place: int) -> Line:
 
 
 def side_by_side(boards: Sequence[Board], wide: int, zone: ZoneInfo) -> Picture:
-    """Return panels beside each other, each of the same width."""
+    """Return panels side by side, all of the same width."""
     return beside([drawn(board, wide, zone) for board in boards], [wide] * len(boards), SPACE)
 
 
@@ -169,10 +169,10 @@ NARROWEST = 36
 
 
 def columns_of(width: int) -> int:
-    """Return how many panels stand beside each other."""
+    """Return how many panels fit side by side."""
     return max(1, (width + SPACE) // (NARROWEST + SPACE))
 
 
 def width_of(columns: int, width: int) -> int:
-    """Return the width of each."""
+    """Return the width of each of them."""
     return (width - SPACE * (columns - 1)) // columns

@@ -12,23 +12,23 @@ from logagg.explore import figures
 from logagg.top import bars
 from logagg.top.spans import EMPTY, Hit, Line, Picture, Span, between, cells, text_of
 
-AXIS = 7  # cells of the numbers at the left: 99,999 and 123 ms
+AXIS = 7  # cells for the numbers at the left, such as 99,999 or 123 ms
 BEFORE = "╌"
-LATENCY = "latency"  # beside the splits of hits
+LATENCY = "latency"  # the chart that is not a split of hits
 _PERCENTILES = ("p95", "p50")
-_LEAST = 8  # cells between the beginnings of two times
+_LEAST = 8  # cells from the start of one time label to the next, at least
 _DAY = timedelta(days=1)
 _STEPS = [timedelta(minutes=one) for one in (1, 2, 5, 10, 15, 30, 60, 120, 180, 360, 720)]
 
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """The content of the chart: values by group and bucket, and the buckets."""
+    """The content of the chart: the buckets, and a value for each group and bucket."""
 
     title: str
     starts: Sequence[datetime]
     grain: timedelta
-    groups: Mapping[str, Sequence[float | None]]  # from the bottom up, if they add up
+    groups: Mapping[str, Sequence[float | None]]  # from the bottom up, if the chart is stacked
     is_sum: bool = True
     before: Sequence[float] | None = None
 
@@ -43,7 +43,7 @@ class Chart:
 
 
 def points_of(width: int) -> int:
-    """Return how many buckets a chart has place for."""
+    """Return how many buckets fit into a chart."""
     return max(8, width - AXIS - 1)
 
 
@@ -80,13 +80,13 @@ def _places(buckets: int, wide: int) -> list[int]:
 
 
 def _columns(chart: Chart, totals: Sequence[float], most: float, rows: int, *, colored: bool) -> list[list[Span]]:
-    """Return the cells of each bucket, from the bottom up."""
+    """Return the cells for each bucket, from the bottom up."""
     names = list(chart.groups)
     styles = [style_of(name, place) for place, name in enumerate(names)]
     columns = []
     for bucket, height in enumerate(bars.heights(totals, most, rows)):
         values = [chart.groups[name][bucket] or 0 for name in names]
-        if not chart.is_sum:  # the smaller one is in front: its bar begins at the ground, too
+        if not chart.is_sum:  # both bars begin at zero, so the smaller one is in front
             values = [after - before for before, after in zip([0, *sorted(values)], sorted(values), strict=False)]
         ends = bars.stack(values, height) if colored else [height]
         shown = styles if chart.is_sum else styles[::-1]
@@ -95,14 +95,14 @@ def _columns(chart: Chart, totals: Sequence[float], most: float, rows: int, *, c
 
 
 def _with_line(cell: Span, height: int, row: int) -> Span:
-    """Put the line of the compared period into its cell."""
+    """Draw the line of the compared period over a cell."""
     if height and (height - 1) // bars.EIGHTHS == row:
         return Span(BEFORE, f" on {cell.style.partition(' on ')[0]}" if cell.text == bars.UP[-1] and cell.style else "")
     return cell
 
 
 def _joined(spans: Sequence[Span]) -> list[Span]:
-    """Return neighbours of one style as one."""
+    """Join neighbouring spans of the same style."""
     found: list[Span] = []
     for span in spans:
         if found and found[-1].style == span.style:
@@ -113,7 +113,7 @@ def _joined(spans: Sequence[Span]) -> list[Span]:
 
 
 def _head(chart: Chart, width: int) -> Line:
-    """Return the title, and the groups with their numbers: the largest ones that have a place."""
+    """Return the title, and the groups with their numbers: as many as fit, the largest first."""
     title = (Span(chart.title, "title"), Span("  "))
     entries = {name: _entry(chart, place, name) for place, name in enumerate(chart.groups)}
     before = (Span(f"{BEFORE} before "), Span(chart.written(sum(chart.before)), "dim")) if chart.before else EMPTY
@@ -133,13 +133,13 @@ def _entry(chart: Chart, place: int, name: str) -> Line:
 
 
 def _value(chart: Chart, name: str) -> float | None:
-    """Return the number of a group in the window: the sum, or the largest of percentiles."""
+    """Return the number of a group in the window: the sum of hits, or the largest percentile."""
     known = [one for one in chart.groups[name] if one is not None]
     return sum(known) if chart.is_sum else max(known, default=None)
 
 
 def _times(chart: Chart, places: Sequence[int], zone: ZoneInfo) -> Line:
-    """Return the times at which some of the buckets begin: round ones, if there are."""
+    """Return the line of times below the chart: round ones, if buckets begin at round times."""
     begins = [cell for cell, bucket in enumerate(places) if not cell or places[cell - 1] != bucket]
     round_ = [cell for cell in begins if _is_round(chart, places, cell, zone)]
     text, free = " " * (AXIS + 1), AXIS + 1
@@ -152,7 +152,7 @@ def _times(chart: Chart, places: Sequence[int], zone: ZoneInfo) -> Line:
 
 
 def _is_round(chart: Chart, places: Sequence[int], cell: int, zone: ZoneInfo) -> bool:
-    """Return whether a bucket begins at a multiple of the least step for whose times there is place."""
+    """Return whether a bucket begins at a multiple of the smallest step whose labels fit."""
     least = _LEAST * chart.grain * len(chart.starts) / len(places)
     step = next((one for one in _STEPS if one >= least), _DAY)
     local = chart.starts[places[cell]].astimezone(zone)
@@ -160,7 +160,7 @@ def _is_round(chart: Chart, places: Sequence[int], cell: int, zone: ZoneInfo) ->
 
 
 def _label(chart: Chart, bucket: int, zone: ZoneInfo) -> str:
-    """Return the label below a bucket: days, or times of the day and the day that begins."""
+    """Return the label below a bucket: a day; or a time of the day, at midnight the day that begins."""
     start = chart.starts[bucket]
     local = start.astimezone(zone)
     if chart.grain >= _DAY:
@@ -177,6 +177,6 @@ COLORS = 7
 
 
 def style_of(group: str, place: int) -> str:
-    """Return the style of a group, which stays the same when others come."""
+    """Return the style of a group, which does not depend on other groups."""
     known = _OF_CLASSES | _OF_KINDS | _OF_PERCENTILES
     return f"group{known.get(group, place % COLORS)}"

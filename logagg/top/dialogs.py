@@ -1,4 +1,4 @@
-"""Dialogs over the picture: texts, menus, and the line for a text that is typed."""
+"""Dialogs over the picture: texts, menus, and the line in which the user types."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Dialog:
         return replace(self, first=max(0, min(self.first + rows, len(self.lines) - (height - 2))))
 
     def drawn(self, width: int, height: int) -> Picture:
-        """Return the box, as large as it needs to be."""
+        """Return the box, as large as its content."""
         content = self.content
         inside = min(max([width_of(self.title) + 2, *map(cells, content)]), WIDEST, width - FRAME)
         rows = min(len(content), height - 2)
@@ -68,7 +68,7 @@ def _edge(left: str, text: str, right: str, inside: int) -> Line:
 
 
 def over(below: Picture, dialog: Picture, width: int, height: int) -> Picture:
-    """Put a dialog into the middle of a picture, of which nothing else can be clicked."""
+    """Put a dialog into the middle of a picture; clicks act on the dialog only."""
     wide = max(map(cells, dialog.lines))
     top, left = max(0, (height - dialog.height) // 2), max(0, (width - wide) // 2)
     lines = [filled(restyled(line, "dim"), width) for line in below.lines]
@@ -81,7 +81,7 @@ def over(below: Picture, dialog: Picture, width: int, height: int) -> Picture:
 
 
 def wrapped(text: str, width: int, style: str = "") -> Iterator[Line]:
-    """Yield a text in lines of at most this width, cut anywhere: it is to be seen as it is."""
+    """Yield a text in lines of at most this width, broken at any character, so that nothing is added or lost."""
     rest = text
     while rest:
         place = len(rest) if width_of(rest) <= width else _fitting(rest, width)
@@ -100,13 +100,13 @@ def _fitting(text: str, width: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """A line in which a text is typed. `change` is told each text, `done` the last one; None: it was given up."""
+    """A line in which the user types. `change` receives the text after each key, `done` the final text, or None if cancelled."""
 
     label: str
     text: str
     done: Callable[[str | None], None]
     change: Callable[[str], None] = lambda _: None
-    at: int = -1  # characters before the cursor; -1: all
+    at: int = -1  # characters before the cursor; -1: the cursor is at the end
 
     @property
     def cursor(self) -> int:
@@ -117,7 +117,7 @@ class Prompt:
         return replace(self, text=self.text[:at] + text + self.text[at:], at=at + len(text))
 
     def edited(self, key: str) -> Prompt:
-        """Return the prompt after a key that edits; of other keys nothing changes."""
+        """Return the prompt after a key; a key that does not edit changes nothing."""
         at, text = self.cursor, self.text
         match key:
             case "backspace" | "ctrl+h":
@@ -138,7 +138,7 @@ class Prompt:
         return self
 
     def drawn(self, width: int) -> Line:
-        """Return the label and the text, of which the part around the cursor is in view."""
+        """Return the label, and the part of the text around the cursor."""
         shown, at = (
             text_of(self.text) if self.text else "",
             len(text_of(self.text[: self.cursor])) if self.cursor else 0,

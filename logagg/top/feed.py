@@ -1,6 +1,6 @@
-"""Answers for the screen as they are wanted, from threads, on an event loop: one question at a time, the newest one.
+"""Fetches the answers that the screen needs, in threads, from an event loop: one question at a time, the newest one.
 
-A new question interrupts the one that is under way; a new commit waits for its answer, else a slow answer would never come.
+A new question interrupts the running one. A new commit does not: otherwise a slow answer would never arrive.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from logagg.top.live import Live
 from logagg.top.source import Part, Source
 from logagg.top.state import CHART, TOTALS, State
 
-AGAIN = 3.0  # seconds after which what failed is asked for again
+AGAIN = 3.0  # seconds after which failed parts are asked for again
 
 T = TypeVar("T")
 
 
 async def in_thread(work: Callable[..., T], *arguments: object) -> T:
-    """Return what a function returns that blocks; its thread does not keep the process from ending."""
+    """Run a function that blocks, and return its result; its thread does not keep the process alive."""
     loop = asyncio.get_running_loop()
     future: asyncio.Future[T] = loop.create_future()
 
@@ -52,7 +52,7 @@ def _said(error: Exception) -> str:
 
 @dataclass(slots=True)
 class _Question:
-    """Parts that are being asked for."""
+    """A running question: the parts that it asks for."""
 
     parts: Sequence[Part]
     revision: int
@@ -79,11 +79,11 @@ class Feed:
 
     @property
     def is_settled(self) -> bool:
-        """Whether all that is wanted is there."""
+        """Whether no part is missing."""
         return self._question is None and not self._tasks and not self._state.parts()
 
     def want(self) -> None:
-        """Ask for the parts that are missing; interrupt a question about parts that are no longer wanted."""
+        """Ask for the missing parts; interrupt a question about parts that the screen no longer needs."""
         if self._question:
             wanted = {part.name: part.key for part in self._state.parts()}
             if not self._question.keys.items() <= wanted.items():
@@ -94,7 +94,7 @@ class Feed:
             self._start(self._load(self._question))
 
     def _next(self) -> list[Part]:
-        """Return the parts to ask for next: first the numbers and the chart, then the panels."""
+        """Return the parts of the next question: first the numbers and the chart, then the panels."""
         parts = self._state.parts()
         first = [part for part in parts if part.name in (TOTALS, CHART) and part.name not in self._state.got]
         return first or parts
@@ -102,7 +102,7 @@ class Feed:
     async def _load(self, question: _Question) -> None:
         try:
             loaded = await in_thread(self._source.load, self._state.view, question.parts, question.stop)
-        except Exception as error:  # one that is not ours, too, is said and not the end
+        except Exception as error:  # shown to the user, even if unexpected: the command goes on
             if not question.stop.done():
                 self._state.error, self._failed = _said(error), question.keys
                 asyncio.get_running_loop().call_later(AGAIN, self.retry)
@@ -114,12 +114,12 @@ class Feed:
         self._show()
 
     def retry(self) -> None:
-        """Ask again for the parts that have failed."""
+        """Ask again for the failed parts."""
         self._failed = None
         self.want()
 
     def follow(self) -> None:
-        """Look for a commit, which takes microseconds, and for what it brings."""
+        """Look for a new commit, which takes microseconds; if there is one, read what the lake has now."""
         if self.live.is_due():
             self._start(self._told(in_thread(self.live.look)))
 
@@ -127,7 +127,7 @@ class Feed:
         self._start(self._told(in_thread(self.live.look_at_tails)))
 
     def read_line(self, row: Mapping[str, Any]) -> None:
-        """Look for the line of a request, and show it in a dialog."""
+        """Search for the log line of a request, and show it in a dialog."""
         waiting = self._state.dialog = texts.line_of(row, None, self._state.width, self._state.zone)
 
         async def read() -> None:

@@ -1,4 +1,4 @@
-"""The lines above and below the picture: lake, window, filters, light; what the keys do."""
+"""The lines above and below the picture: lake, window, filters and light above, the help on keys below."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from logagg.top.state import State
 LIGHTS = {"good": "Live", "warn": "Behind", "bad": "Trouble"}
 COMPARED = {"previous": "vs. the window before", "week": "vs. a week ago", "year": "vs. a year ago"}
 PEOPLE = {"include": "", "exclude": "people", "only": "robots"}
-LONGEST_PILL = 40  # cells of a value
+LONGEST_PILL = 40  # cells of a filter's value
 
 
 def drawn(state: State) -> Picture:
-    """Return the head: one line, one of filters if there are some, one of trouble."""
+    """Return the head: one line; a second one for filters, and a third one for trouble, if there are any."""
     lines, hits = [_first(state)], [*_hits_of_light(state), Hit(0, 0, state.width, "window")]
     if state.view.pills or state.view.where:
         line, found = _pills(state)
@@ -45,7 +45,7 @@ def _first(state: State) -> Line:
 
 
 def _pieces(state: State) -> Sequence[Line]:
-    """Return what the head says, and less of it."""
+    """Return the texts of the head, each shorter than the one before."""
     preset, period = preset_of(state.view.window), state.shown_period
     times = figures.period(period.since, period.until, state.zone)
     title = preset.title if preset else times
@@ -63,7 +63,7 @@ def _said(words: Sequence[str]) -> Line:
 
 
 def _hits_of_light(state: State) -> list[Hit]:
-    """Return where a click shows the alerts: on the number of those that fire."""
+    """Return the area where a click shows the alerts: the number of firing ones."""
     light = _light(state)
     start = state.width - cells(light)
     return [Hit(0, start, start + cells(light[:1]), "alerts")] if _firing(state) else []
@@ -110,7 +110,7 @@ def pill_text(pill: Pill) -> str:
 
 
 def last(state: State) -> Line:
-    """Return the last line: what is typed, a message, or what the keys do."""
+    """Return the last line: the user's input, a message, or the help on keys."""
     if state.prompt:
         return filled(state.prompt.drawn(state.width), state.width)
     if state.message:

@@ -1,6 +1,6 @@
-"""Which key does what: the table behind the help, the documentation, and `actions`.
+"""The table of keys, from which the help, the documentation and `actions` are made.
 
-Where GoAccess, htop, k9s and lnav agree on a key, it is theirs.
+A key on which GoAccess, htop, k9s and lnav agree has the same meaning here.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ Group = Literal["Page", "Window", "Panels", "Rows"]
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """Some keys, the action that each does, and what the help says of it."""
+    """Some keys, the action of each, and the text of the help."""
 
     keys: tuple[str, ...]
     action: str
@@ -95,7 +95,7 @@ KEYS = (
     Key(("\\",), "clear", "clear all filters", "Rows"),
 )
 BY_KEY: Mapping[str, Key] = {name: key for key in KEYS for name in key.keys}
-# In the last line of the screen, as many as have a place.
+# For the last line of the screen, as many as fit.
 HINTS = (
     ("?", "help"),
     ("q", "quit"),
@@ -142,7 +142,7 @@ MOUSE = (
 
 
 def listed() -> list[Key]:
-    """Return the entries for people: the numbers as one."""
+    """Return the entries for the help: the keys 1 to 9 as one."""
     found = [one for one in KEYS if one.action != "number"]
     place = next(place for place, one in enumerate(KEYS) if one.action == "number")
     return [*found[:place], Key(("1…9",), "number", "panel of this number", "Panels"), *found[place:]]

@@ -1,4 +1,4 @@
-"""Follows the commits of a lake: which one is newest, when it is shown, and how the tails are."""
+"""Follows the commits of a lake: decides when a new one is shown, and reads the state of the tails."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from logagg.top.source import Source
 from logagg.top.state import State
 
 MINUTE = 60.0  # seconds after which a window that follows the data has moved
-PANELS = 60.0  # seconds between two searches for panels that new data may bring
+PANELS = 60.0  # seconds between two searches for panels, since new data may bring new ones
 
 
 class Live:
-    """The state of the lake, beside answers."""
+    """Keeps the state of the lake, apart from answers."""
 
     def __init__(self, state: State, source: Source, clock: Callable[[], float] = time.monotonic) -> None:
         self._state, self._source, self._clock = state, source, clock
@@ -25,9 +25,9 @@ class Live:
         self._has_looked = self._is_looking = False
 
     def is_due(self) -> bool:
-        """Return whether the lake is to be looked at: there is something new, and it is time for it.
+        """Return whether to read the lake: it was never read; or new data, or a moved window, are to be shown.
 
-        Answers of long windows are asked for less often, none while paused, and none while others are being asked for.
+        Long windows are asked for less often. While the screen is paused, or a question runs, nothing is due.
         """
         state = self._state
         if state.paused or state.busy or self._is_looking:
@@ -54,7 +54,7 @@ class Live:
         return True
 
     def look(self) -> None:
-        """Learn what the lake has now: panels, and how old its data are. It blocks."""
+        """Read what the lake has now: its panels, and the age of its data. This blocks."""
         thoroughly = self._clock() - self._searched_at > PANELS
         try:
             found = self._source.look(thoroughly=thoroughly)
@@ -70,7 +70,7 @@ class Live:
             self._is_looking = False
 
     def look_at_tails(self) -> None:
-        """Learn how the tails are, and which alerts fire. It blocks."""
+        """Read the state of the tails, and which alerts fire. This blocks."""
         try:
             self._state.status = self._source.status()
             self._state.alerts = self._source.alerts()

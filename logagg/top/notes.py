@@ -1,4 +1,4 @@
-"""The limits of an answer: why it is missing, or from when on it is complete."""
+"""Notes below an answer: the reason why it is missing, or the time from which it is complete."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ def notes_of(answer: Mapping[str, Any], zone: ZoneInfo) -> tuple[str, ...]:
 
 
 def notes_in(answer: Mapping[str, Any], zone: ZoneInfo, width: int) -> list[Line]:
-    """Return them as lines of a width."""
+    """Return the notes as lines of a width."""
     return [line for note in notes_of(answer, zone) for line in words_in(note, width, "note")]
 
 
 def words_in(text: str, width: int, style: str = "") -> Iterator[Line]:
-    """Yield a text in lines of a width, broken between words where that is possible."""
+    """Yield a text in lines of a width, broken between words if possible."""
     line = ""
     for word in text.split():
         longer = f"{line} {word}" if line else word

@@ -1,4 +1,4 @@
-"""One picture, printed: all panels below each other, for a pipe, a log or a mail."""
+"""One picture, printed once, for a pipe, a file or a mail: all panels, one below the other."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def show(state: State, source: Source) -> None:
     state.lake = source.look(thoroughly=True)
     state.printed = True
     state.seen = tuple(panel.name for panel in state.panels)
-    state.height = sys.maxsize  # all rows have a place
+    state.height = sys.maxsize  # so that all rows fit
     parts = state.parts()
     loaded = source.load(state.view, parts)
     state.put(parts, loaded, state.revision)
@@ -35,7 +35,7 @@ def show(state: State, source: Source) -> None:
 
 
 def _text(line: Line) -> Text:
-    """Return a line as rich has it, without spaces at its end. Texts are appended as they are: nothing in them is markup."""
+    """Return a line as a text of rich, without spaces at its end. Spans are appended unchanged, so markup in them has no effect."""
     text = Text()
     for span in line:
         text.append(span.text, style_of(span.style))

@@ -17,7 +17,7 @@ def hit_at(hits: Sequence[Hit], x: int, y: int) -> Hit | None:
 
 
 class Pointer:
-    """The action that the mouse has begun."""
+    """Turns events of the mouse into actions; remembers where a drag began."""
 
     def __init__(self, state: State, actions: Actions) -> None:
         self._state, self._actions = state, actions
@@ -27,7 +27,7 @@ class Pointer:
         self._down = (x, y)
 
     def up(self, hits: Sequence[Hit], x: int, y: int) -> None:
-        """End a drag, which began on the chart and may end beside it."""
+        """End a drag that began on the chart; it may end outside."""
         start, self._down = self._down, None
         hit = hit_at(hits, *start) if start else None
         if start and hit and hit.action == "bucket" and abs(x - start[0]) > 1 and isinstance(hit.argument, list):

@@ -1,4 +1,4 @@
-"""The meaning of a key: a character of a text, a choice of a menu, or an action."""
+"""The effect of a key: it types a character, chooses from a menu, or starts an action."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from logagg.top.dialogs import Dialog
 from logagg.top.keys import BY_KEY
 from logagg.top.state import State
 
-MOST = 8_192  # characters that are typed or pasted into a line
+MOST = 8_192  # characters that the user can type or paste into a line
 _CLOSES = ("escape", "q", "backspace", "?", "f1", "f10")
 _MOVES = {"row", "page"}
 
 
 def pressed(state: State, actions: Actions, key: str, text: str = "") -> None:
-    """Carry out a key; `text` is its character, or the pasted text."""
+    """Do what a key means; `text` is its character, or the pasted text."""
     state.message = ""
     if key == "ctrl+c":
         actions.do("quit")

@@ -1,4 +1,4 @@
-"""Single requests, the newest first, and the line of one as its log has it."""
+"""The table of requests, the newest first, and the fields of one of them."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from logagg.top.spans import SELECTED, Hit, Line, Picture, Span, filled, restyle
 from logagg.top.table import Column, fitted, heads, row_of
 
 HEADS = 2  # lines above the rows
-# In their order, and in that in which they are left out.
+# The columns in their order, and the order in which they are left out.
 COLUMNS = ("ts", "site", "method", "status", "path", "referrer", "browser", "country", "bytes", "seconds")
 SPARES = ("status", "method", "bytes", "seconds", "site", "referrer", "browser", "country")
 _NUMBERS: Mapping[str, Callable[[Any], str]] = {"bytes": figures.size, "seconds": figures.seconds}
 
 
 def drawn(answer: Mapping[str, Any], width: int, rows: int, cursor: int, first: int, zone: ZoneInfo) -> Picture:
-    """Return the heads and the rows that have a place."""
+    """Return the heads, and as many rows as fit."""
     notes = notes_in(answer, zone, width)
     shown = answer["rows"][first : first + rows - len(notes)]
     title: Line = (Span("Requests", "current"), Span("  newest first", "dim"))

@@ -14,11 +14,11 @@ from logagg.top.spans import EMPTY, Line, Picture, Span, clipped, filled, is_emp
 from logagg.top.state import CHART, REQUESTS, TOTALS, State
 
 BLANK = Picture([EMPTY])
-NUMBERS = 9  # panels that a key leads to
+NUMBERS = 9  # panels that a key selects
 
 
 def drawn(state: State) -> Picture:
-    """Return exactly the lines of the screen. It notes which panels are in view, and scrolls to the current one."""
+    """Return exactly the lines of the screen. Notes in the state which panels are in view, and scrolls to the current one."""
     top, body = head.drawn(state), _body(state)
     room = state.body
     lines = [filled(line, state.width) for line in body.lines[:room]]
@@ -32,7 +32,7 @@ def drawn(state: State) -> Picture:
 
 
 def with_head(state: State, before: Picture) -> Picture:
-    """Return a screen with its head as it is now: the age of the data grows while nothing else changes."""
+    """Return the same screen with a new head: the age of the data grows while nothing else changes."""
     top = head.drawn(state)
     if before.height != state.height or before.head != top.height:
         return drawn(state)
@@ -128,7 +128,7 @@ def _marked(state: State, panel: Panel) -> frozenset[int]:
 
 
 def _nothing(state: State) -> Picture | None:
-    """Return the text for a window without requests, instead of charts and panels: the reason, and the way to some."""
+    """Return the text for a window without requests, instead of chart and panels: the reason, and what to do."""
     totals = state.answer(TOTALS)
     if not totals or totals["unavailable"] or totals["now"]["hits"] or (totals["before"] or {}).get("hits"):
         return None
@@ -157,12 +157,12 @@ def is_nothing(state: State) -> bool:
 
 
 def _scrolled(state: State, whole: Picture, places: dict[str, tuple[int, int]]) -> int:
-    """Return the line that the overview begins with."""
+    """Return the line of the overview that is at the top of the screen."""
     return max(0, min(state.scroll, whole.height - state.body))
 
 
 def reveal(state: State) -> None:
-    """Scroll so that the current panel is on the screen; from the first ones on, with all that is above them."""
+    """Scroll so that the current panel is on the screen; for panels of the first row, show the tiles and chart, too."""
     if state.mode != "overview" or not state.panel:
         return
     _, places = overview(state)
@@ -173,7 +173,7 @@ def reveal(state: State) -> None:
 
 
 def plain(state: State) -> Sequence[Line]:
-    """Return all of it, however long, without more than one empty line in a row."""
+    """Return the whole overview, of any length, without two empty lines in a row."""
     lines = [*head.drawn(state).lines, EMPTY, *overview(state)[0].lines]
     return [
         line for line, before in zip(lines, [EMPTY, *lines], strict=False) if not (is_empty(line) and is_empty(before))

@@ -1,4 +1,4 @@
-"""Asks the newest snapshot of a lake for parts of the picture. It blocks, so it is called from threads."""
+"""Asks the newest snapshot of a lake for parts of the picture. Its calls block, so threads make them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Answer = Mapping[str, Any]
 
 
 class Part(NamedTuple):
-    """A part of the picture: its name, what it depends on, and how it is asked for."""
+    """A part of the picture: its name, the key of everything it depends on, and the function that asks for it."""
 
     name: str
     key: Hashable
@@ -37,7 +37,7 @@ class Part(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """Answers, all of one commit, and their scope."""
+    """Answers from one commit, and their scope."""
 
     scope: Scope
     commit: str  # the name of its catalog
@@ -46,7 +46,7 @@ class Loaded:
 
 @dataclass(frozen=True, slots=True)
 class LakeFacts:
-    """The contents of a lake: its panels, and its time."""
+    """What a lake has: its panels, and the times of its data."""
 
     panels: tuple[Panel, ...]
     newest: datetime | None
@@ -64,8 +64,8 @@ class Source:
     root: Path
     clock: Clock
     limits: AnswerLimits
-    zone: str = "UTC"  # of times in a condition
-    where: str = ""  # a condition: then queries can read the snapshot only
+    zone: str = "UTC"  # the time zone of times in `where`
+    where: str = ""  # the user's SQL condition: with one, queries can read nothing but the snapshot
     _snapshots: Snapshots = field(init=False)
     _threads: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(AT_A_TIME, "part"), init=False)
 
@@ -74,11 +74,11 @@ class Source:
 
     @property
     def commit(self) -> str:
-        """The name of the newest commit's catalog; this does not block. Raises LakeError."""
+        """The name of the newest commit's catalog; does not block. Raises LakeError."""
         return target_of(self.root).stem
 
     def load(self, view: View, parts: Sequence[Part], stop: Left | None = None) -> Loaded:
-        """Return the answers to parts, at one time of one commit. Raises LogaggError."""
+        """Return the answers for parts, all from one commit and for the same time. Raises LogaggError."""
         snapshot, scope = self._snapshots.newest(), view.scope(self.clock.now())
         with _told(), snapshot.queries(stop) as ask:
             running = [self._threads.submit(part.ask, scope, snapshot.facts, ask) for part in parts]
@@ -87,7 +87,7 @@ class Source:
         return Loaded(scope, snapshot.name, dict(zip((part.name for part in parts), answers, strict=True)))
 
     def look(self, *, thoroughly: bool) -> LakeFacts:
-        """Return what the lake has; `thoroughly`: also the panels for which requests must be searched. Raises LogaggError."""
+        """Return what the lake has; `thoroughly`: search requests for panels, too. Raises LogaggError."""
         snapshot = self._snapshots.newest()
         with _told(), snapshot.queries() as ask:
             oldest, newest = span(snapshot.facts, ask)
@@ -101,16 +101,14 @@ class Source:
             return status_answer(self._snapshots.newest().status(self.root, self.clock.now()))
 
     def alerts(self) -> Sequence[Answer]:
-        """Return the alerts as they are now, what fires first. Raises LogaggError."""
-        from logagg.alert.overview import (
-            rows,
-        )  # and with it what evaluates them, which the first picture does not wait for
+        """Return the alerts as they are now, firing ones first. Raises LogaggError."""
+        from logagg.alert.overview import rows  # late: it imports much, for which the first picture need not wait
 
         return [one.as_dict() for one in rows(self.root, self.clock.now())]
 
     def line(self, row: Answer) -> Answer:
-        """Return the line of a request, or the reason why there is none."""
-        from logagg.query.lines import LinesRequest, find  # and with it the parsers, which take a tenth of a second
+        """Return the log line of a request, or the reason why it is missing."""
+        from logagg.query.lines import LinesRequest, find  # late: it imports the parsers, for 0.1 s
 
         where, since = f"source = {literal(row['source'])} AND position = {row['position']:d}", row["ts"]
         request = LinesRequest(where, since, since + timedelta(seconds=1), limit=1)
@@ -128,7 +126,7 @@ def _is_there(panel: Panel, facts: Facts, ask: Ask, since: datetime, *, thorough
 
 @contextmanager
 def _told() -> Iterator[None]:
-    """Turn an error of DuckDB, which a condition may cause, into ours."""
+    """Translate an error of DuckDB, which the user's condition may cause, into LogaggError."""
     try:
         yield
     except duckdb.Error as error:

@@ -11,9 +11,9 @@ from logagg.notice_log import printable
 from logagg.query.shorten import shorten, width
 
 SELECTED = "selected"  # the style of the row that the keys act upon
-# Characters that Unicode calls printable and that are invisible: fillers, and selectors of a variation, whose width no terminal agrees on.
+# Characters that are printable in Unicode, and yet invisible: fillers, and variation selectors, whose width differs between terminals.
 _UNSEEN = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]")
-LONGEST = 2_000  # characters of a value that are looked at: none is wider than a screen
+LONGEST = 2_000  # characters of a value that are kept: more than any screen shows
 
 
 class Span(NamedTuple):
@@ -29,7 +29,7 @@ EMPTY: Line = ()
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A part of a picture that the mouse acts on: cells of one line, and what a click there does."""
+    """A part of a picture that reacts to the mouse: cells of one line, and the action of a click there."""
 
     line: int
     start: int
@@ -47,7 +47,7 @@ class Picture:
 
     lines: Sequence[Line]
     hits: Sequence[Hit] = ()
-    head: int = 0  # lines at the top about the present state
+    head: int = 0  # lines of the head, at the top
 
     @property
     def height(self) -> int:
@@ -55,7 +55,7 @@ class Picture:
 
 
 def text_of(value: object) -> str:
-    """Return a value from a log as text that a terminal does not act upon; nothing is a dash."""
+    """Return a value from a log as text without effect on a terminal; a missing value is a dash."""
     text = "" if value is None else str(value)
     if len(text) > LONGEST:
         text = f"{text[: LONGEST // 2]}…{text[-LONGEST // 2 :]}"
@@ -75,7 +75,7 @@ def plain(line: Iterable[Span]) -> str:
 
 
 def clipped(line: Iterable[Span], limit: int) -> Line:
-    """Return as much of a line as fits; the last text that does is shortened."""
+    """Return as much of a line as fits; the last text is shortened."""
     found: list[Span] = []
     for span in line:
         wide = width(span.text)
@@ -93,7 +93,7 @@ def is_empty(line: Iterable[Span]) -> bool:
 
 
 def cropped(line: Iterable[Span], limit: int) -> Line:
-    """Return the first cells of a line, without a mark where it ends; half of a wide character is a space."""
+    """Return the first cells of a line, without an ellipsis; half a wide character becomes a space."""
     found: list[Span] = []
     for span in line:
         text = span.text if width(span.text) <= limit else _beginning(span.text, limit)
@@ -122,13 +122,13 @@ def restyled(line: Iterable[Span], style: str) -> Line:
 
 
 def between(left: Line, right: Line, limit: int) -> Line:
-    """Return two lines at both ends of one; the left one is shortened."""
+    """Return one line with `left` at its start and `right` at its end; the left one is shortened to fit."""
     right = clipped(right, limit)
     return (*filled(left, limit - cells(right)), *right)
 
 
 def stacked(pictures: Iterable[Picture]) -> Picture:
-    """Return pictures one below the other."""
+    """Return pictures joined, one below the other."""
     lines: list[Line] = []
     hits: list[Hit] = []
     for one in pictures:

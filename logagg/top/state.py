@@ -1,5 +1,4 @@
-"""The content of the screen, and the answers that it needs: the state that keys and mouse change. It knows no
-terminal."""
+"""The state that keys and mouse change: what the screen shows, and the answers for it. Independent of the terminal."""
 
 from __future__ import annotations
 
@@ -23,30 +22,30 @@ from logagg.top.notes import notes_in
 from logagg.top.source import Answer, LakeFacts, Loaded, Part
 
 Mode = Literal["overview", "panel", "requests"]
-Values = tuple[tuple[str, str], ...]  # of a row, that can be filtered by: dimension and value
+Values = tuple[tuple[str, str], ...]  # pairs of dimension and value of a row, for a filter
 
 TOTALS, CHART, REQUESTS = "totals", "chart", "requests"
-OF_CARD, OF_EXPANDED, OF_FULL = 20, 100, 1_000  # rows that are asked for
-MEASURES = 3  # of a card: the first ones, and the one that sorts
+OF_CARD, OF_EXPANDED, OF_FULL = 20, 100, 1_000  # rows that a panel of each size asks for
+MEASURES = 3  # columns of a card: the first measures, and the one it is sorted by
 PAGE = 200  # requests
-TALL = 40  # lines of a screen on which cards have more rows
+TALL = 40  # on a screen with so many lines, cards have more rows
 CARD_ROWS, TALL_ROWS, EXPANDED_ROWS = 7, 10, 25
-UNDONE = 200  # steps that can be undone
+UNDONE = 200  # steps that are kept for undo
 
 
 @dataclass(frozen=True, slots=True)
 class Got:
-    """An answer, and what it answers."""
+    """An answer, and the key of its question."""
 
     part: Part
     answer: Answer
     revision: int
-    commit: str  # that it is of
+    commit: str  # from which it is
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """The part of the state that one step changes, and undoing it restores."""
+    """The part of the state that a step changes, and that undo restores."""
 
     view: View
     mode: Mode
@@ -55,7 +54,7 @@ class Step:
 
 @dataclass(slots=True)
 class State:
-    """All of it."""
+    """The whole state of the screen."""
 
     view: View
     clock: Callable[[], float]
@@ -64,32 +63,32 @@ class State:
     width: int = 80
     height: int = 24
     colored: bool = True
-    printed: bool = False  # once, to be read later: without values that are true only now
-    name: str = ""  # of the lake
-    home: str = "UTC"  # the time zone of the start
+    printed: bool = False  # printed once, to be read later: without values that hold only now
+    name: str = ""  # the lake's name
+    home: str = "UTC"  # the time zone at the start
     mode: Mode = "overview"
     current: str = ""  # the panel that has the keys
     paused: bool = False
     revision: int = 0  # counts the commits that are shown
-    latency: bool = False  # the chart shows it
+    latency: bool = False  # whether the chart shows latency
     scroll: int = 0  # lines of the overview above the screen
     cursors: dict[str, int] = field(default_factory=dict)
-    firsts: dict[str, int] = field(default_factory=dict)  # the row that a table begins with
+    firsts: dict[str, int] = field(default_factory=dict)  # by table: its first row on the screen
     expanded: set[str] = field(default_factory=set)
     searches: dict[str, str] = field(default_factory=dict)
-    marks: dict[str, set[Values]] = field(default_factory=dict)  # of a panel: the values of rows, for one filter
+    marks: dict[str, set[Values]] = field(default_factory=dict)  # by panel: the values of its marked rows
     got: dict[str, Got] = field(default_factory=dict)
-    scope: Scope | None = None  # of the newest answers
+    scope: Scope | None = None  # the scope of the newest answers
     status: Answer | None = None
-    alerts: Sequence[Answer] = ()  # what fires first
+    alerts: Sequence[Answer] = ()  # firing ones first
     history: list[Step] = field(default_factory=list)
     dialog: Dialog | None = None
     prompt: Prompt | None = None
-    message: str = ""  # that stands in the last line until the next key
-    error: str = ""  # why the newest answers are not there
-    lost: str = ""  # why the lake cannot be looked at
-    more: int = PAGE  # requests that are asked for
-    busy: bool = False  # answers are being asked for
+    message: str = ""  # shown in the last line until the next key
+    error: str = ""  # the reason why the newest answers are missing
+    lost: str = ""  # the reason why the lake cannot be read
+    more: int = PAGE  # how many requests are asked for
+    busy: bool = False  # whether a question runs
     seen: tuple[str, ...] = ()  # panels on the screen, from the last picture
 
     @property
@@ -106,7 +105,7 @@ class State:
 
     @property
     def grid(self) -> list[list[Panel]]:
-        """The panels as they stand beside each other: those of --by alone, with all measures."""
+        """The panels by rows of the screen: a panel of --by has a row of its own, with all measures; others share rows."""
         columns, panels = board.columns_of(self.width), list(self.panels[len(self.by) :])
         rows = [panels[place : place + columns] for place in range(0, len(panels), columns)]
         return [*([one] for one in self.by), *rows]
@@ -133,7 +132,7 @@ class State:
 
     @property
     def shown_period(self) -> Period:
-        """The window of the numbers on the screen, if they are those of the view."""
+        """The window of the numbers on the screen; the view's own, if they are answers to another view."""
         got = self.got.get(REQUESTS if self.mode == "requests" else TOTALS)
         is_newest = self.scope and got and got.part.key in (self.view.asked, (self.view.asked, self.more))
         return self.scope.period if self.scope and is_newest else self.period
@@ -143,7 +142,7 @@ class State:
         return got.answer if got else None
 
     def rows_of(self, panel: Panel) -> int:
-        """Return for how many rows a panel has place."""
+        """Return how many rows of a panel fit."""
         if self.mode == "panel":
             return max(1, self.body - board.HEADS)
         return EXPANDED_ROWS if panel.name in self.expanded else TALL_ROWS if self.height >= TALL else CARD_ROWS
@@ -154,17 +153,17 @@ class State:
 
     @property
     def body(self) -> int:
-        """The lines between the head and the last line."""
+        """How many lines there are between the head and the last line."""
         return max(1, self.height - self.lines_of_head - 1)
 
     @property
     def failure(self) -> str:
-        """The reason why the screen does not show the requested answer."""
+        """The reason why the screen does not show the answer that the user asked for."""
         return self.error or self.lost
 
     @property
     def trouble(self) -> str:
-        """The first of the reasons for a light that is not green, or why there are no new answers."""
+        """Why there are no new answers, else the first reason for a light that is not green."""
         reasons = self.status["reasons"] if self.status and self.status["state"] != "good" else ()
         return self.failure or next(iter(reasons), "")
 
@@ -173,10 +172,10 @@ class State:
         """How many alerts fire."""
         return sum(one["state"] == "firing" for one in self.alerts)
 
-    # What is wanted
+    # The parts to ask for
 
     def parts(self) -> list[Part]:
-        """Return the parts of what is on the screen that are not there yet, or are older than the newest commit."""
+        """Return the parts on the screen that are missing, or older than the newest commit."""
         return [part for part in self._wanted() if not self._is_there(part)]
 
     def _is_there(self, part: Part) -> bool:
@@ -210,13 +209,13 @@ class State:
         return Part(panel.name, (self.view.asked, request), partial(panel_answer, request))
 
     def is_stale(self, part: str) -> bool:
-        """Return whether the answer is one to another question."""
+        """Return whether the answer is to another question."""
         wanted = next((one for one in self._wanted() if one.name == part), None)
         return wanted is not None and (got := self.got.get(part)) is not None and got.part.key != wanted.key
 
     @property
     def commits(self) -> set[str]:
-        """The commits that the answers on the screen are of."""
+        """The commits from which the answers on the screen are."""
         return {self.got[part.name].commit for part in self._wanted() if part.name in self.got}
 
     def put(self, parts: Sequence[Part], loaded: Loaded, revision: int) -> None:
@@ -235,7 +234,7 @@ class State:
         self.view = view
 
     def go(self, view: View | None = None, *, mode: Mode | None = None, current: str | None = None) -> None:
-        """Look at something else; a view that nothing can be asked for is told instead."""
+        """Take a step to another view, mode or panel; show a message instead if the view is invalid."""
         before = Step(self.view, self.mode, self.current)
         after = Step(view or self.view, mode or self.mode, self.current if current is None else current)
         if after == before:
@@ -266,7 +265,7 @@ class State:
 
     @property
     def table(self) -> str:
-        """The name of the table that the keys for rows move in."""
+        """The name of the table in which the keys for rows move the cursor."""
         return REQUESTS if self.mode == "requests" else self.panel.name if self.panel else ""
 
     @property
@@ -281,7 +280,7 @@ class State:
         return self.rows[place] if place < len(self.rows) else None
 
     def values_of(self, panel: Panel, row: Mapping[str, Any]) -> Values:
-        """Return the values of a row that can be filtered by."""
+        """Return those values of a row that a filter can use."""
         names = [name for name in panel.dimensions if name in DIMENSIONS]
         return tuple((name, "" if row[name] is None else str(row[name])) for name in names)
 
@@ -292,7 +291,7 @@ class State:
             self.more = min(MOST_ROWS, self.more + PAGE * bool((self.answer(REQUESTS) or {}).get("more")))
 
     def place(self, table: str) -> None:
-        """Keep the cursor of a table on a row, and the row on the screen."""
+        """Keep the cursor within a table, and its row on the screen."""
         answer = self.answer(table)
         if not answer or "rows" not in answer:
             return
@@ -305,5 +304,5 @@ class State:
         self.firsts[table] = max(min(first, at), at - shown + 1, 0)
 
     def sort(self, view: View) -> None:
-        """Sort a panel: a step that is not undone, since it changes no number."""
+        """Sort a panel. Undo does not restore the order, since no number depends on it."""
         self.view = replace(self.view, sorts=view.sorts, orders=view.orders)

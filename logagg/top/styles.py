@@ -1,4 +1,4 @@
-"""The styles of spans, in the sixteen colours of the terminal, so that its own choice of them holds."""
+"""The styles of spans, in the terminal's sixteen colours, so that the user's own palette applies."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ STYLES = {
 
 @cache
 def style_of(name: str) -> Style:
-    """Return a style by its name; `a on b` has the colour of b behind that of a."""
+    """Return a style by its name; `a on b` is the colour of `a` with that of `b` as background."""
     front, on, behind = name.partition(" on ")
     style = Style.parse(STYLES[front.strip()])
     if not on:

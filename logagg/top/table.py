@@ -1,4 +1,4 @@
-"""Columns of texts and numbers in a width. Numbers and heads are never cut: texts are shortened, and columns left out."""
+"""Fits columns of texts and numbers into a width. It shortens texts and leaves columns out, but never cuts numbers or heads."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from logagg.query.tables import fitting
 from logagg.top.spans import Line, Span
 
 GAP = "  "
-LEAST = 8  # cells that a text is shortened to
-COMFORTABLE = 18  # likewise, while there are columns that can be left out
+LEAST = 8  # cells that a shortened text keeps, at least
+COMFORTABLE = 18  # the same, as long as columns can be left out instead
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class Column:
     cells: Sequence[str]
     name: str
     number: bool = False
-    styles: Sequence[str] = ()  # of its cells, if they have some
+    styles: Sequence[str] = ()  # one for each cell, or none at all
 
     @property
     def width(self) -> int:
@@ -35,14 +35,14 @@ class Column:
 
 
 class Heads(NamedTuple):
-    """The line of heads, and the cells of those of numbers: name, start, end."""
+    """The line of heads, and the name, start and end of each head of a number column."""
 
     line: Line
     numbers: list[tuple[str, int, int]]
 
 
 def fitted(columns: Sequence[Column], spares: Sequence[str], width: int) -> tuple[list[Column], list[int]]:
-    """Return columns that fit, and their widths; of `spares` as few as possible are left out, the last one first."""
+    """Return the columns that fit, and their widths; leaves out as few of `spares` as possible, the last one first."""
     for kept in range(len(spares), -1, -1):
         found = [one for one in columns if one.name not in spares[kept:]]
         least = COMFORTABLE if kept else LEAST

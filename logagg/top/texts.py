@@ -18,13 +18,13 @@ from logagg.top.spans import EMPTY, Line, Span, cells, filled, text_of
 from logagg.top.state import REQUESTS, TOTALS, State
 
 LONGEST_LINE = 20_000  # characters of a log line that are shown
-LOGS = 12  # that the state of the tails lists
-_WIDE = 110  # cells of a screen on which the help has two columns
+LOGS = 12  # logs in the list of the tails' state, at most
+_WIDE = 110  # on a screen with so many cells, the help has two columns
 _GROUPS = (("Window", "Rows"), ("Page", "Panels"))
 
 
 def help_of(width: int) -> Dialog:
-    """Return all keys, and the actions of the mouse."""
+    """Return the help: all keys, and the actions of the mouse."""
     left, right = ([line for group in groups for line in _group(group)] for groups in _GROUPS)
     if width < _WIDE:
         lines = [*left, *right]
@@ -56,7 +56,7 @@ def sql_of(state: State) -> Dialog:
 
 
 def total_of(state: State, name: str) -> Dialog | None:
-    """Return how a number at the top was counted."""
+    """Return the explanation of a number at the top: its definition, and its SQL."""
     totals = state.answer(TOTALS)
     if not totals or not state.scope:
         return None
@@ -84,7 +84,7 @@ def _inside(width: int) -> int:
 
 
 def status_of(state: State) -> Dialog:
-    """Return the problems, and the state of each tail and of the worst logs."""
+    """Return the problems, the state of each tail, and the logs with most problems."""
     status = state.status
     if status is None:
         return Dialog("State", [(Span("…"),)])
@@ -101,7 +101,7 @@ def status_of(state: State) -> Dialog:
 
 
 def alerts_of(state: State) -> Dialog:
-    """Return the alerts: what fires, with its message, and how the others are."""
+    """Return the alerts: the firing ones with their messages, then the state of the others."""
     lines: list[Line] = []
     for one in state.alerts:
         style = {"firing": "worse", "failed": "worse", "pending": "note"}.get(one["state"], "")
@@ -135,7 +135,7 @@ def _log(source: Mapping[str, Any], width: int) -> Iterator[Line]:
 
 
 def line_of(row: Mapping[str, Any], found: Mapping[str, Any] | None, width: int, zone: ZoneInfo) -> Dialog:
-    """Return a request with its line, or the reason why it is missing; None: the search goes on."""
+    """Return a request with its log line, or the reason why the line is missing; `found` is None during the search."""
     lines: list[Line] = []
     if found is None:
         lines.append((Span("The line is looked for …", "dim"),))
@@ -151,7 +151,7 @@ def line_of(row: Mapping[str, Any], found: Mapping[str, Any] | None, width: int,
 
 
 def _cut(line: str) -> str:
-    """Return a log line as text, the beginning of one that is very long."""
+    """Return a log line as text; of a very long line, only its beginning."""
     left = len(line) - LONGEST_LINE
     return printable(line[:LONGEST_LINE]) + (f" … and {counted(left, 'character')}" if left > 0 else "")
 

@@ -14,12 +14,12 @@ from logagg.top.spans import EMPTY, Hit, Line, Picture, Span
 
 GAP = 2
 OF_ADS = ("impressions", "clicks", "ctr", "conversions")
-WORSE = ("errors", "p95")  # of these, more is worse
+WORSE = ("errors", "p95")  # measures of which more is worse
 NEUTRAL = ("bytes",)
 
 
 def names_of(totals: Mapping[str, Any], *, ads: bool) -> list[str]:
-    """Return the measures that are shown; those of ads if the lake has any."""
+    """Return the measures of the tiles; `ads`: with those of ads."""
     return [name for name in TOTALS if name in totals["now"] and (ads or name not in OF_ADS)]
 
 
@@ -47,7 +47,7 @@ def drawn(totals: Mapping[str, Any], width: int, zone: Any, *, ads: bool) -> Pic
 
 
 def _tile(name: str, totals: Mapping[str, Any]) -> tuple[str, list[Span]]:
-    """Return the name of a measure, and what stands below each other."""
+    """Return the name of a measure, and the lines of its tile."""
     now = totals["now"][name]
     texts = [Span(figures.shown(name).title, "dim"), Span(figures.measure(name, now), "number")]
     if totals["before"] is not None:
