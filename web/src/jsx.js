@@ -1,3 +1,3 @@
-// What the builder calls for each element of JSX.
+// The function that the builder calls for each element of JSX.
 
 export { Fragment, h } from 'preact'

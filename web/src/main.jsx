@@ -15,7 +15,7 @@ startKeys()
 start()
 startLive()
 
-// What a change by the user led to is said once; live updates are not.
+// Announces, once, the result of a change by the user; live updates are not announced.
 let told = null
 effect(() => {
     const answer = page.value

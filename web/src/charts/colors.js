@@ -4,7 +4,7 @@ import { signal } from '@preact/signals'
 
 const ORDER = ['pageview', 'impression', 'click', 'conversion', 'asset', 'other', '2xx', '3xx', '4xx', '5xx', '1xx']
 
-// Counts the changes of the theme: charts are drawn anew, since a canvas does not follow a style sheet.
+// Counts the changes of the theme: charts are drawn again then, since a canvas does not follow a style sheet.
 export const theme = signal(0)
 for (const query of ['(prefers-color-scheme: dark)', '(forced-colors: active)']) {
     matchMedia(query).addEventListener('change', () => {

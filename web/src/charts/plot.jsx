@@ -1,4 +1,4 @@
-// A uPlot chart as a component: made anew when its shape changes, given new data otherwise, as wide as its place.
+// A uPlot chart as a component, as wide as its element. A new shape makes a new chart; otherwise it gets new data.
 
 import uPlot from 'uplot'
 import { useEffect, useLayoutEffect, useRef } from 'preact/hooks'
@@ -7,7 +7,7 @@ import { data as source } from '../data/index.js'
 import { clock, date } from '../lib/format.js'
 import { color } from './colors.js'
 
-// `shape` is a text that changes when the chart must be made anew; `options(width)` makes its options.
+// `shape` is a text that differs for charts that cannot share an instance; `options(width)` returns the chart's options.
 export function Plot({ shape, options, data, height, label }) {
     const place = useRef(null)
     const plot = useRef(null)
@@ -42,8 +42,8 @@ const STEPS = [
     ...[1, 2, 7, 14, 30, 90, 180, 365].map((many) => many * DAY),
 ]
 
-// What both charts have in common: one cursor, one axis of time, dragging narrows, a double click widens.
-// `at(index | null)` is told the bucket under the cursor; `until` is the end of the window in seconds.
+// The options that both charts share: one cursor, one axis of time; dragging narrows the window, a double click widens it.
+// `at(index | null)` is called with the bucket under the cursor; `until` is the end of the window in seconds.
 export function timeOptions({ tz, until, grain, at, format }) {
     const font = '11px ' + getComputedStyle(document.body).fontFamily
     const axis = { stroke: color('text-2'), font, grid: { stroke: color('line'), width: 1 }, ticks: { show: false } }
@@ -88,7 +88,7 @@ export function timeOptions({ tz, until, grain, at, format }) {
     }
 }
 
-// A line that is level for the whole of each bucket, to the end of the last one; a bucket without a number is a gap.
+// A line that is level over each bucket, to the end of the last one; a bucket without a number is a gap.
 export function levels(grain) {
     return (plot, series) => {
         const [times, values] = [plot.data[0], plot.data[series]]
@@ -110,7 +110,7 @@ export function levels(grain) {
     }
 }
 
-// A bucket reaches from its time to the next one: the last that begins before the cursor, not the nearest.
+// The bucket under the cursor is the last one that begins before it, which need not be the nearest.
 function bucketAt(times, time) {
     let [low, high] = [0, times.length - 1]
     while (low < high) {

@@ -18,13 +18,13 @@ import { TableTwin } from './twin.jsx'
 const HEIGHT = 240
 export const hover = signal(null) // the bucket under the cursor of either chart
 
-// Steps of an axis of counts: there is no half hit.
+// Steps of an axis of counts, which are whole numbers.
 const WHOLE = Array.from({ length: 36 }, (_, i) => [1, 2, 5][i % 3] * 10 ** Math.floor(i / 3))
 
 const seconds = (time) => Date.parse(time) / 1000
 const sum = (list) => list.reduce((total, value) => total + (value ?? 0), 0)
 
-// The topmost layer of the stack is drawn first, and the lower ones over it.
+// The topmost layer of the stack is drawn first, the lower ones over it.
 function stack(series, groups) {
     const layers = []
     let below = series.ts.map(() => 0)
@@ -128,7 +128,7 @@ function plotOptions(groups, tz, compared) {
     }
 }
 
-// Names, colours, and numbers: of the bucket under the cursor, else of the window. A click hides or shows a group.
+// The legend: names, colours, and the numbers of the bucket under the cursor, else of the window. A click hides or shows a group.
 function Legend({ series, groups, hide, tz, grain }) {
     const index = hover.value !== null && hover.value < series.ts.length ? hover.value : null
     const number = (list) => (index === null ? sum(list) : (list[index] ?? 0))

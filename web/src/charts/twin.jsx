@@ -1,4 +1,4 @@
-// The numbers of a chart as a table, for those who cannot see it; made when it is opened.
+// The numbers of a chart as a table, for users who cannot see it; built when it is opened.
 
 import { useState } from 'preact/hooks'
 import { Scroll } from '../views/detail.jsx'

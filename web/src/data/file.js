@@ -1,4 +1,4 @@
-// Data from the page itself: `logagg report --html FILE` puts the answers into an element of the document.
+// Data from the document itself: `logagg report --html FILE` puts the answers into one of its elements.
 // Panels are sorted, searched and paged here; windows, filters and requests need a server.
 
 import { select, withChange } from '../lib/rows.js'

@@ -1,4 +1,4 @@
-// Where the page has its data from: a file that carries them, or the server.
+// The source of the page's data: the document that contains them, or the server.
 
 import { fileData } from './file.js'
 import { serverData } from './server.js'

@@ -17,7 +17,7 @@ export function serverData() {
     const cache = new Map() // URL -> {etag, body}, the least recently used first
     let skew = 0
 
-    // `state` may be null: the answer then depends on nothing that the page chooses.
+    // `state` may be null, for an answer that does not depend on the state of the page.
     function url(path, state, more = {}) {
         const query = state ? dataQuery(state) : new URLSearchParams()
         for (const [name, value] of Object.entries(more)) if (value !== undefined) query.append(name, value)
@@ -30,7 +30,7 @@ export function serverData() {
         const headers = { Accept: 'application/json', ...(known ? { 'If-None-Match': known.etag } : {}) }
         let answer
         try {
-            // The page keeps answers itself: the browser's cache would hide whether one is new.
+            // The page keeps answers itself, since with the browser's cache it could not see whether an answer is new.
             answer = await fetch(address, { headers, signal, cache: 'no-store', credentials: 'same-origin' })
         } catch (error) {
             if (error.name === 'AbortError') throw error

@@ -1,4 +1,4 @@
-// Numbers, bytes, rates, durations, changes and times as people read them.
+// Numbers, bytes, rates, durations, changes and times as texts for people.
 
 const EXACT = new Intl.NumberFormat('en-US', { maximumFractionDigits: 3 })
 export const DASH = '–'
@@ -57,7 +57,7 @@ export function measure(value, unit) {
     return (BY_UNIT[unit] ?? count)(value)
 }
 
-// The change from one number to another as a share of the first; null where there is none.
+// The change from one number to another as a share of the first; null if that is missing or zero.
 export function changeOf(now, before) {
     if (now === null || now === undefined || !before) return null
     return now / before - 1
@@ -121,7 +121,7 @@ export function dateTime(time, tz, year = false) {
     return `${date(time, tz, year)} ${clock(time, tz)}`
 }
 
-// To the millisecond, sortable: "2026-11-30 02:32:00.123".
+// A time that sorts, to the millisecond: "2026-11-30 02:32:00.123".
 export function stamp(time, tz) {
     const at = typeof time === 'number' ? time : Date.parse(time)
     if (Number.isNaN(at)) return String(time)

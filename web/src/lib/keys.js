@@ -1,4 +1,4 @@
-// Which key does what: a pure table, and the choice of an action for a key event.
+// The table of keys, and the choice of an action for a key event.
 
 import { PRESETS } from './window.js'
 
@@ -26,10 +26,10 @@ const ENTRIES = [
     ['v', '', 'requests of the value', 'Rows'],
     ['Escape', 'escape', 'close; then clear the filters'],
 ]
-// Those without an action are the row's own.
+// Keys without an action here are handled by the focused row.
 export const KEYS = ENTRIES.map(([key, action, text, group = 'Page', arg]) => ({ key, action, text, group, arg }))
 
-// The entry for an event, or null. Keys that are typed into a field, or that the browser or a control owns, are not ours.
+// The entry for an event, or null. Keys typed into a field, and keys of the browser or a control, are ignored.
 export function match(event) {
     if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return null
     const tag = event.target?.tagName ?? ''

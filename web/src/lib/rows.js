@@ -16,7 +16,7 @@ export function select(rows, dimensions, { sort, order, search, limit, offset })
     return { rows: sorted.slice(offset, offset + limit), more: sorted.length > offset + limit, count: found.length }
 }
 
-// Rows without a number come last in either order.
+// Rows without a number come last, in either order.
 function compare(a, b, sign) {
     const none = (value) => value === null || value === undefined
     if (none(a) || none(b)) return none(a) - none(b)
@@ -31,7 +31,7 @@ function compareKeys(a, b, dimensions) {
     return 0
 }
 
-// The change of each row by another measure than the one it came with.
+// The change of each row in the measure it is now sorted by, which may differ from the one in the file.
 export function withChange(rows, measure) {
     return rows.map((row) => {
         const before = row.before?.[measure]

@@ -1,5 +1,5 @@
-// The text of logs is strangers' text: show what cannot be seen, and shorten what is too long.
-// It is only ever given to the document as text, so nothing here is about HTML.
+// Clients choose the text in logs: make invisible characters visible, and shorten long texts.
+// The document gets it only as text nodes, so HTML needs no escaping here.
 
 // C0 and C1 controls, soft hyphen, zero-width and joiners, bidi marks and overrides, variation and tag characters,
 // byte order mark, interlinear marks, lone surrogates.
@@ -15,7 +15,7 @@ function escape(code) {
     return SHORT[code] ?? (code < 256 ? '\\x' + code.toString(16).padStart(2, '0') : '\\u' + code.toString(16).padStart(4, '0'))
 }
 
-// The beginning and the end say more than the middle.
+// Cuts the middle, since the beginning and the end say more.
 export function shorten(text, limit = 80) {
     if (text.length <= limit) return text
     const tail = Math.floor((limit - 1) * 0.4)
@@ -24,11 +24,11 @@ export function shorten(text, limit = 80) {
     return cut(text.slice(0, head)) + '…' + cut(text.slice(-tail))
 }
 
-// A value as it stands in a cell, and its title: the whole of it, up to what a title can hold.
+// A value for a cell, and its title: the whole value, as far as a title can hold it.
 export function label(value, limit = 80) {
     if (value === null || value === undefined || value === '') return { text: '–', title: 'no value', empty: true }
     const raw = String(value)
-    // Of a value of a megabyte only the ends are looked at.
+    // A value may have a megabyte: only its ends are processed.
     const near = raw.length > 4 * limit + 200 ? raw.slice(0, 2 * limit + 100) + '…' + raw.slice(-limit - 50) : raw
     return { text: shorten(visible(near), limit), title: visible(raw.length > 2000 ? raw.slice(0, 2000) + '…' : raw), empty: false }
 }

@@ -50,7 +50,7 @@ const CHOICES = {
     view: ['overview', 'requests', 'lines', 'rejects', 'cluster'],
 }
 
-// What a link may hold is a stranger's text: a value that is no choice becomes the default.
+// A link may contain any text: an invalid value becomes the default.
 export function parse(query) {
     const given = new URLSearchParams(query)
     const state = { ...DEFAULTS, is: [], not: [], sort: {}, order: {}, hide: [], columns: [] }
@@ -79,7 +79,7 @@ export function parse(query) {
     return state
 }
 
-// The query string of a state, without what is the default, always in the same order.
+// The query string of a state, without default values, always in the same order.
 export function write(state) {
     const query = dataQuery(state)
     for (const name of ['split', 'view', 'open', 'search', 'offset', 'reason']) {
@@ -89,11 +89,11 @@ export function write(state) {
         for (const panel of Object.keys(state[name]).sort()) query.append(`${name}.${panel}`, state[name][panel])
     }
     for (const name of ['hide', 'columns']) if (state[name].length) query.append(name, state[name].join(','))
-    // Colons, slashes and commas may stand in a query as they are, and so it can be read.
+    // Colons, slashes and commas need no escape in a query, and without escapes it is readable.
     return query.toString().replace(/%3A/g, ':').replace(/%2F/g, '/').replace(/%2C/g, ',')
 }
 
-// The part of the state that every answer of data depends on.
+// The part of the state on which every answer with data depends.
 export function dataQuery(state) {
     const query = new URLSearchParams()
     for (const name of ['since', 'until', 'compare', 'bots', 'tz']) {
@@ -115,7 +115,7 @@ export function isZone(name) {
 const same = (a, b) => a.dim === b.dim && a.value === b.value
 const has = (list, filter) => list.some((other) => same(other, filter))
 
-// A plain click: this value alone of its dimension, or no value if it was so already.
+// A plain click: filter by this value of its dimension alone; if that is the filter already, remove it.
 export function pick(state, filter) {
     const others = state.is.filter((other) => other.dim !== filter.dim)
     const mine = state.is.filter((other) => other.dim === filter.dim)
@@ -123,7 +123,7 @@ export function pick(state, filter) {
     return { is: off ? others : [...others, filter], not: without(state.not, filter) }
 }
 
-// A click with Ctrl or Shift: one more value of its dimension, or one less.
+// A click with Ctrl or Shift: add a value of its dimension, or remove it.
 export function pickAlso(state, filter) {
     const is = has(state.is, filter) ? without(state.is, filter) : [...state.is, filter]
     return { is, not: without(state.not, filter) }

@@ -1,4 +1,4 @@
-// Windows of time: presets, what they are in absolute time, moving, narrowing and widening them.
+// Windows of time: presets, their absolute times, moving, narrowing and widening them.
 // Times are milliseconds since 1970. Windows are half-open and begin and end at whole minutes.
 
 export const MINUTE = 60_000
@@ -6,7 +6,7 @@ export const HOUR = 60 * MINUTE
 export const DAY = 24 * HOUR
 const UNITS = { s: 1000, m: MINUTE, h: HOUR, d: DAY, w: 7 * DAY }
 
-// The keys follow Plausible's where it has the window.
+// Keys are those of Plausible, for windows that it has.
 export const PRESETS = [
     { since: '5m', until: '', key: 'r', label: '5 min', title: 'last 5 minutes' },
     { since: '1h', until: '', key: 'o', label: '1 h', title: 'last hour' },
@@ -21,7 +21,7 @@ export function presetOf({ since, until }) {
     return PRESETS.find((preset) => preset.since === since && preset.until === (until ?? ''))
 }
 
-// [since, until) of a state in absolute time; null for text that is no time.
+// [since, until) of a state in absolute time; null if its text is not a time.
 export function resolve({ since, until, tz }, now) {
     const from = moment(since, now, tz, floorMinute)
     const to = moment(until || 'now', now, tz, ceilMinute)
@@ -45,10 +45,10 @@ function moment(text, now, tz, round) {
 export const floorMinute = (time) => Math.floor(time / MINUTE) * MINUTE
 export const ceilMinute = (time) => Math.ceil(time / MINUTE) * MINUTE
 
-// "2026-11-24T12:00Z", as the API takes it.
+// "2026-11-24T12:00Z", the form for the API.
 export const isoMinute = (time) => new Date(time).toISOString().slice(0, 16) + 'Z'
 
-// One window earlier (-1) or later (1). Moved up to now it is its preset again, and so it follows the data.
+// One window earlier (-1) or later (1). A window that is moved up to now becomes its preset again, and so follows the data.
 export function shift(state, direction, now) {
     const window = resolve(state, now)
     if (!window) return {}
@@ -74,21 +74,21 @@ function latest(length, now) {
 
 export const absolute = ({ since, until }) => ({ since: isoMinute(floorMinute(since)), until: isoMinute(ceilMinute(until)) })
 
-// Twice as long around its middle, but not into the future.
+// Twice as long around the same middle, but not beyond now.
 export function widen(window, now) {
     const half = (window.until - window.since) / 2
     const beyond = Math.max(0, window.until + half - ceilMinute(now))
     return absolute({ since: window.since - half - beyond, until: window.until + half - beyond })
 }
 
-// [year, month, day, hour, minute] on the clocks of a zone.
+// [year, month, day, hour, minute] by the clocks of a zone.
 export function wall(time, tz) {
     const parts = {}
     for (const { type, value } of formatter(tz).formatToParts(time)) parts[type] = Number(value)
     return [parts.year, parts.month, parts.day, parts.hour, parts.minute]
 }
 
-// The time at which the clocks of a zone show this; where they skip it, an hour later.
+// The time at which the clocks of a zone show this; if they skip it, an hour later.
 export function fromWall([year, month, day, hour, minute], tz) {
     const asUtc = Date.UTC(year, month - 1, day, hour, minute)
     const offset = (time) => {

@@ -1,9 +1,9 @@
-// Data that a view asks for by itself: again when the question or the commit changes, keeping the old rows meanwhile.
+// Data that a view fetches itself: again when the question or the commit changes; meanwhile the old rows stay.
 
 import { useEffect, useRef, useState } from 'preact/hooks'
 
-// `ask(signal)` gives the promise of an answer; `key` is the question as a text.
-// `stale`: the answer belongs to another question than the one of now.
+// `ask(signal)` returns the promise of an answer; `key` is the question as a text.
+// `stale`: the answer is to an earlier question.
 export function useFetched(key, ask, { revision = 0 } = {}) {
     const [got, setGot] = useState({ key: null, answer: null, error: null })
     const running = useRef(null)

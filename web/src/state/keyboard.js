@@ -1,4 +1,4 @@
-// Carries out the keys of lib/keys.js.
+// Performs the actions of the keys in lib/keys.js.
 
 import { data } from '../data/index.js'
 import { match, next } from '../lib/keys.js'
@@ -51,7 +51,7 @@ export function startKeys() {
     document.addEventListener('keydown', (event) => {
         const entry = match(event)
         if (!entry || event.defaultPrevented || (!data.live && !IN_FILE.includes(entry.action))) return
-        // A dialog closes itself on Escape, and has the keyboard alone.
+        // A dialog handles all keys itself, and closes on Escape.
         if (dialog.value) return
         if (ACTIONS[entry.action](entry.arg) !== false) event.preventDefault()
     })
@@ -81,7 +81,7 @@ function search() {
     )
 }
 
-// Rows of all panels in the order of the document; in a panel of several dimensions Tab goes to the next value.
+// Rows of all panels in the order of the document; in a panel of several dimensions, Tab goes to the next value.
 function moveRow(direction) {
     const rows = [
         ...document.querySelectorAll(

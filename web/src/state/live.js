@@ -1,4 +1,4 @@
-// Live: server-sent events say that there is a commit; the page then asks for what it shows, but not too often.
+// Live updates: server-sent events announce commits; the page then asks for its content again, but not too often.
 
 import { computed, effect, signal } from '@preact/signals'
 import { data } from '../data/index.js'
@@ -13,7 +13,7 @@ export const now = signal(data.clock())
 const newest = signal(null) // end of the newest minute with data
 const committed = signal(null) // when the newest commit was made
 
-// Seconds since the newest data. The newest minute ends in the future while it fills: then its commit counts.
+// Seconds since the newest data; while the newest minute is not over, since the commit.
 export const age = computed(() => {
     const end = newest.value ?? Date.parse(lake.value?.newest ?? '')
     const made = committed.value ?? Date.parse(lake.value?.committed_at ?? '')
@@ -34,7 +34,7 @@ let timer = null
 function interval() {
     const window = resolve(state.value, data.clock())
     const length = window ? window.until - window.since : DAY
-    // A window that has ended changes only by late lines.
+    // Only late lines change a window that has ended.
     if (window && window.until < data.clock() - 2 * MINUTE) return 30_000
     return length <= HOUR + MINUTE ? 1000 : length <= DAY + MINUTE ? 5000 : 30_000
 }
@@ -86,7 +86,7 @@ function connect() {
         told(event)
         fetchStatus(0)
     })
-    // The browser's own way of reconnecting gives up after some answers, and does not wait longer each time.
+    // The browser's own reconnecting gives up after some answers, and does not wait longer each time.
     source.addEventListener('error', () => {
         disconnect()
         connected.value = false
@@ -124,7 +124,7 @@ export async function fetchStatus(least) {
         latest = Math.max(latest, answer.commit ?? 0)
         schedule()
     } catch {
-        // The light says it when the events end, too.
+        // The light also shows the end of the events.
     }
 }
 
@@ -143,7 +143,7 @@ export function startLive() {
         connect()
         fetchStatus(0)
     })
-    // A shorter window may be shown sooner than the longer one was due.
+    // A shorter window may be due sooner than the longer one was.
     effect(() => {
         state.value
         stopTimer()

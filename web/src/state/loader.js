@@ -1,5 +1,5 @@
-// Asks for what is wanted, one request at a time. A new question interrupts the request that is under way; a new commit
-// waits for its answer, else a slow answer would never come.
+// Asks for missing data, one request at a time. A new question interrupts the running request. A new commit does not:
+// otherwise a slow answer would never arrive.
 
 import { signal } from '@preact/signals'
 
@@ -7,13 +7,13 @@ export const loading = signal(0)
 export const error = signal(null)
 const loaders = []
 
-// `wanted()` gives {question, key, ask(signal), put(answer), after}, or null if all is there; it runs in an effect.
-// Two of the same `key` are the same request; of the same `question`, the same one at another commit or for more.
-// What may wait does for `after` milliseconds.
+// `wanted()` returns {question, key, ask(signal), put(answer), after}, or null if nothing is missing; it runs in an effect.
+// Two requests are the same if they have the same `key`; with the same `question` only, one is for another commit or for
+// more data. A request waits for `after` milliseconds, if given.
 export function loader(wanted) {
     let running = null
     let timer = null
-    let failedAt = '' // what could not be answered, so that it is not asked again at once
+    let failedAt = '' // the key of the last failed request, which is not repeated at once
 
     function refresh() {
         clearTimeout(timer)
@@ -21,7 +21,7 @@ export function loader(wanted) {
         if (!next || next.key === failedAt || running?.question === next.question) return
         running?.abort.abort()
         running = null
-        // Several things may be wanted one by one; the request is made when all are.
+        // Several changes in a row lead to one request, after the last of them.
         if (next.after) timer = setTimeout(begin, next.after)
         else queueMicrotask(begin)
     }
@@ -50,7 +50,7 @@ export function loader(wanted) {
         }
     }
 
-    // A wrong parameter stays wrong; a server that is away may come back.
+    // A wrong parameter stays wrong, but a server that cannot be reached may come back.
     function failed(problem, key) {
         error.value = problem
         failedAt = key

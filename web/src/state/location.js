@@ -12,7 +12,7 @@ export const filtered = computed(() => state.value.is.length + state.value.not.l
 // Every change by the user is an entry of the history, so that the back button undoes it.
 export function go(changes, { replace = false, zoom } = {}) {
     const next = { ...state.value, ...changes }
-    // Where a page of rows begins means nothing once other rows are shown.
+    // The offset of a page of rows is reset, since other rows are shown.
     if (!('offset' in changes) && !('columns' in changes) && !('hide' in changes)) next.offset = 0
     const query = url.write(next)
     const kept = zoom ?? ('since' in changes || 'until' in changes ? [] : (history.state?.zoom ?? []))
@@ -21,7 +21,7 @@ export function go(changes, { replace = false, zoom } = {}) {
         if (query === url.write(state.value) && zoom === undefined) return
         history[replace ? 'replaceState' : 'pushState']({ zoom: kept }, '', address)
     } catch {
-        // A file that was opened from a disk may have no history of its own.
+        // A file that is opened from a disk may have no history.
     }
     state.value = next
 }
@@ -33,11 +33,11 @@ addEventListener('popstate', () => {
 export const filter = (change, dim, value) =>
     go(change(state.value, { dim, value: value === null || value === undefined ? '' : String(value) }))
 
-// The windows that were narrowed are kept in the history, so that a double click leads back.
+// The history keeps the windows before they were narrowed, so that a double click leads back to them.
 export function narrow(since, until) {
     const { since: from, until: to } = state.value
     const next = absolute({ since, until })
-    // Both charts share a cursor, and so both tell of one selection.
+    // Both charts share a cursor, so both report the same selection.
     if (next.since === from && next.until === to) return
     go(next, { zoom: [...(history.state?.zoom ?? []), { since: from, until: to }] })
 }

@@ -1,5 +1,5 @@
-// What is on the page: the lake, the numbers and charts, and the panels; and when they are fetched.
-// A panel is fetched when it is near the screen; those on screen first, in a request of their own.
+// The content of the page: the lake, the numbers and charts, the panels; and when each is fetched.
+// A panel is fetched when it is near the screen. Panels on the screen come first, in a separate request.
 
 import { batch, computed, effect, signal } from '@preact/signals'
 import { data } from '../data/index.js'
@@ -8,12 +8,12 @@ import { error, loader } from './loader.js'
 import { go, state } from './location.js'
 
 export const ROWS = 10
-const SOON = 200 // milliseconds until panels beyond the screen are asked for: a click meanwhile changes the question
-export const MEASURES = 3 // a card has place for few: the first ones, and the one that sorts
+const SOON = 200 // milliseconds until panels beyond the screen are asked for, since a click meanwhile changes the question
+export const MEASURES = 3 // measures of a card: the first ones, and the one to sort by
 export const lake = signal(null)
 export const page = signal(null) // totals, series, latency
 export const panels = signal({}) // name -> {question, commit, compared, answer}
-export const commit = signal(0) // the newest commit that the page shall show
+export const commit = signal(0) // the newest commit that the page is to show
 export const places = signal(new Map()) // name -> element of the panels that are near the screen
 export const announcement = signal('')
 
@@ -22,9 +22,9 @@ export const unitOf = (name) => lake.value?.measures?.[name]?.unit ?? 'count'
 export const titleOf = (name) => lake.value?.measures?.[name]?.title ?? name
 export const shown = computed(() => (lake.value?.panels ?? []).filter((panel) => panel.present && (!data.has || data.has(panel.name))))
 
-const shownQuestion = signal(null) // what the numbers on the page answer to
+const shownQuestion = signal(null) // the question that the numbers on the page answer
 const questionOf = (now) => `${dataQuery(now)}|${now.split}`
-// The numbers on the page are those of the question before; those of the commit before are not meant.
+// Whether the numbers on the page answer an earlier question; an earlier commit does not count.
 export const stale = computed(() => shownQuestion.value !== null && shownQuestion.value !== questionOf(state.value))
 export const panelQuestion = (name) => {
     const { sort, order } = state.value

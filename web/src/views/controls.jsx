@@ -2,7 +2,7 @@
 
 import { useEffect, useRef, useState } from 'preact/hooks'
 
-// The formats in which answers can be taken along.
+// The formats in which answers can be downloaded.
 export const FORMATS = [
     ['csv', 'CSV'],
     ['json', 'JSON'],
@@ -36,7 +36,7 @@ export function Choice({ label, value, choices, onChange }) {
     )
 }
 
-// A button with content that opens below it. Escape, a click elsewhere, and leaving it by Tab close it.
+// A button whose content opens below it. Escape, a click elsewhere, and leaving it by Tab close the content.
 export function DropDown({ label, name, title, className = '', kind, open: wanted, children }) {
     const [open, setOpen] = useState(false)
     const place = useRef(null)
@@ -46,7 +46,7 @@ export function DropDown({ label, name, title, className = '', kind, open: wante
     useEffect(() => {
         if (!open) return
         place.current.querySelector('.drop input, .drop a, .drop button, .drop [tabindex]')?.focus({ preventScroll: true })
-        // A click on text within gives the focus to what is around it: that is not elsewhere.
+        // A click on text within the content moves the focus to the element around it: that does not count as elsewhere.
         const outside = (event) => {
             const around = event.type === 'focusin' && event.target.contains(place.current)
             if (!around && !place.current.contains(event.target)) setOpen(false)

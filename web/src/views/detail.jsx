@@ -1,11 +1,11 @@
-// The frame of a view that fetches by itself: head, what went wrong, what limits the answer, and its rows.
+// The frame of a view that fetches its own data: its head, errors, the limits of the answer, and the rows.
 
 import { useEffect, useRef } from 'preact/hooks'
 import { sentence } from '../lib/text.js'
 import { page } from '../state/store.js'
 import { Notes } from './notes.jsx'
 
-// Opened from far down the page, it comes into view.
+// The view may be opened from far down the page, so it scrolls into sight.
 function useInView(place) {
     useEffect(() => {
         const { top } = place.current.getBoundingClientRect()
@@ -13,7 +13,7 @@ function useInView(place) {
     }, [])
 }
 
-// `fetched` is what useFetched gives; `empty` is said when there is no row.
+// `fetched` is the result of useFetched; `empty` is the text for an answer without rows.
 export function Detail({ title, small, lead, actions, fetched: { answer, error, stale }, empty, children }) {
     const place = useRef(null)
     useInView(place)
@@ -54,7 +54,7 @@ export function Failure({ error }) {
     ) : null
 }
 
-// A table that scrolls by itself, also by the keyboard.
+// A table that scrolls separately from the page, also by the keyboard.
 export function Scroll({ label, children }) {
     return (
         <div class="scroll" tabindex="0" role="region" aria-label={`${label}, table`}>

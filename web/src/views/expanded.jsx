@@ -63,7 +63,8 @@ export function Expanded({ panel }) {
     )
 }
 
-// What is typed becomes part of the address after a moment; it replaces the entry, so that back does not undo letters.
+// The search text gets into the address after a moment. It replaces the entry of the history, so that back does not undo
+// single letters.
 function Search({ title }) {
     const [text, setText] = useState(state.value.search)
     const timer = useRef(null)

@@ -1,4 +1,4 @@
-// The filters that hold, as pills: a click turns "is" into "is not", the cross removes it.
+// The present filters, as pills: a click changes "is" to "is not", a click on the cross removes the filter.
 
 import { flip, remove } from '../lib/url.js'
 import { dimensionTitle, label } from '../lib/text.js'

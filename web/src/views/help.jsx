@@ -1,4 +1,4 @@
-// The help: all keys, and what the pointer does.
+// The help: all keys, and the actions of the pointer.
 
 import { KEYS, keyName } from '../lib/keys.js'
 import { data } from '../data/index.js'

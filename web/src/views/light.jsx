@@ -1,4 +1,4 @@
-// How fresh the data are: a light, the age of the newest data, pause, and what is wrong if something is.
+// The freshness of the data: a light, the age of the newest data, a pause button, and the problems if there are any.
 
 import { age as readableAge, bytes, exact } from '../lib/format.js'
 import { sentence, shorten, visible } from '../lib/text.js'

@@ -1,4 +1,4 @@
-// Lines of logs: those of the filters as a view, and that of one request in a dialog.
+// Log lines: a view of the lines that match the filters, and a dialog with the line of one request.
 
 import { data } from '../data/index.js'
 import { exact, stamp } from '../lib/format.js'
@@ -52,7 +52,7 @@ export function Place({ path, position }) {
     )
 }
 
-// The text of a line, or why there is none.
+// The text of a line, or the reason why it is missing.
 export function LineText({ row: { line, reason } }) {
     if (line === null || line === undefined) return <p class="note">No line: {visible(reason || 'its log is not there')}</p>
     return (
@@ -63,7 +63,7 @@ export function LineText({ row: { line, reason } }) {
     )
 }
 
-// The API finds lines by window and filters. The minute of a request, with all that is known of it, leaves few: its place tells which.
+// The API finds lines by window and filters. The minute of a request and all its values leave few lines; its position selects one.
 async function find(row) {
     const from = floorMinute(Date.parse(row.ts))
     const known = DIMENSIONS.filter(

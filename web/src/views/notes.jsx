@@ -1,4 +1,4 @@
-// What limits an answer: why it is not there, or from when on it holds.
+// The limits of an answer: the reason why it is missing, or since when it is complete.
 
 import { dateTime } from '../lib/format.js'
 import { sentence } from '../lib/text.js'

@@ -1,4 +1,4 @@
-// What stands instead of charts and panels when no request is in the window: why, and the way to some.
+// The text instead of charts and panels if the window has no requests: the reason, and what to do.
 
 import { dateTime } from '../lib/format.js'
 import { DAY, isoMinute } from '../lib/window.js'

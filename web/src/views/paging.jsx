@@ -1,4 +1,4 @@
-// One page on, one page back.
+// Buttons for the next and the previous page.
 
 import { exact } from '../lib/format.js'
 import { go, state } from '../state/location.js'

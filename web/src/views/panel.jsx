@@ -10,7 +10,7 @@ import { showSql } from './dialog.jsx'
 import { Notes } from './notes.jsx'
 import { PanelTable } from './table.jsx'
 
-// Tells the store which panels are near the screen, a little before they are on it.
+// Tells the store which panels are near the screen, shortly before they are on it.
 const names = new Map()
 const watch = new IntersectionObserver(
     (entries) => {

@@ -1,4 +1,4 @@
-// The requests of the window and the filters, newest first: columns to choose, pages, and the line of each.
+// The requests of the window and the filters, newest first: with a choice of columns, pages, and the log line of each.
 
 import { data } from '../data/index.js'
 import { bytes, exact, seconds, stamp } from '../lib/format.js'
@@ -16,7 +16,7 @@ import { Value } from './value.jsx'
 
 const SIZE = 100
 const STANDARD = ['ts', 'site', 'method', 'status', 'path', 'referrer', 'browser', 'country', 'bytes', 'seconds']
-// Countries are there if addresses are looked up.
+// The column of countries is there if addresses are looked up.
 const standard = () => STANDARD.filter((name) => name !== 'country' || shown.value.some((panel) => panel.name === 'countries'))
 const NUMBERS = { bytes, seconds, upstream_seconds: seconds, position: exact }
 
@@ -24,7 +24,7 @@ export function Requests() {
     const { offset } = state.value
     const options = { limit: SIZE, offset: offset || undefined }
     const key = `requests?${dataQuery(state.value)}|${offset}`
-    // Beyond the first page rows stand still, else they would move away under the reader.
+    // Beyond the first page, rows are not refreshed: they would move while the user reads.
     const fetched = useFetched(key, (signal) => data.requests(state.value, options, signal), { revision: offset ? 0 : commit.value })
     const { answer } = fetched
     const present = answer?.columns ?? []

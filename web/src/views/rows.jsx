@@ -1,5 +1,5 @@
-// A plain table: columns are {head, cell(row), number, tip(row), optional(row)}. The first cell is the head of its row; an
-// optional column is there only if it says something of some row.
+// A plain table: columns are {head, cell(row), number, tip(row), optional(row)}. The first cell is the head of its row. An
+// optional column is left out if `optional` is false for all rows.
 
 export function Rows({ title, titled = false, kind, columns, rows, keyOf, share }) {
     const shown = columns.filter(({ optional }) => !optional || rows.some(optional))

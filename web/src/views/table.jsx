@@ -1,4 +1,4 @@
-// The table of a panel: rows of dimensions and measures, a bar behind each, heads that sort.
+// The table of a panel: rows of dimensions and measures with a bar behind each, and heads that sort.
 
 import { change as readableChange, exact, measure } from '../lib/format.js'
 import { dimensionTitle } from '../lib/text.js'
@@ -9,7 +9,7 @@ import { RowActions, Value } from './value.jsx'
 
 const WORSE = new Set(['errors', 'p50', 'p95', 'p99'])
 
-// `measures` are those to show; `onSort(name)` is called by the heads.
+// `measures` are the measures to show; a click on a head calls `onSort(name)`.
 export function PanelTable({ answer, title, measures, compared, onSort, limit }) {
     const { rows, dimensions, sort, order } = answer
     const ranked = sort === 'change' ? measures[0] : sort

@@ -1,4 +1,4 @@
-// The numbers of the window, each with its change against the compared period. A click tells how it was counted.
+// The numbers of the window, each with its change against the compared period. A click shows how it was counted.
 
 import { change, changeOf, dateTime, exact, measure, period } from '../lib/format.js'
 import { sentence } from '../lib/text.js'
@@ -9,7 +9,7 @@ import { Notes } from './notes.jsx'
 const TILES = ['hits', 'visitors', 'views', 'impressions', 'clicks', 'ctr', 'conversions', 'errors', 'p95', 'bytes']
 const NAMES = { ctr: 'CTR', p95: 'p95', bytes: 'Bytes' }
 const UNITS = { ctr: 'ratio', p95: 'seconds', bytes: 'bytes' }
-// Of these, more is worse; of bytes, neither.
+// For these measures, more is worse; for bytes, neither is.
 const WORSE = new Set(['errors', 'p95'])
 const NEUTRAL = new Set(['bytes'])
 

@@ -1,4 +1,4 @@
-// A value of a dimension: as text, and as the button that filters by it.
+// A value of a dimension, as text, and as a button that filters by it.
 
 import { data } from '../data/index.js'
 import { DIMENSIONS, exclude, pick, pickAlso } from '../lib/url.js'
@@ -35,7 +35,7 @@ export function Value({ dim, value, limit = 80 }) {
     )
 }
 
-// On the focused row: x excludes, v shows the requests. Enter is a click, and filters.
+// Keys on the focused row: x excludes the value, v shows its requests. Enter acts like a click: it filters.
 function onKey(event, dim, value) {
     if (event.ctrlKey || event.metaKey || event.altKey) return
     if (event.key === 'x') filter(exclude, dim, value)
@@ -45,7 +45,7 @@ function onKey(event, dim, value) {
     event.stopPropagation()
 }
 
-// The requests of some values, beside the filters that are there.
+// The requests with some values, within the present filters.
 export function drill(values) {
     let next = state.value
     for (const [dim, value] of values) {
@@ -55,7 +55,7 @@ export function drill(values) {
     go({ is: next.is, not: next.not, view: 'requests', open: '', search: '' })
 }
 
-// Beside a row: exclude it, and see its requests.
+// The buttons beside a row: exclude its value, show its requests.
 export function RowActions({ dimensions, row }) {
     const dims = dimensions.filter(filterable)
     if (!dims.length) return null

@@ -1,4 +1,4 @@
-// The window of time: presets, one back, one on, and a form for any other.
+// The window of time: presets, the previous and the next window, and a form for any other.
 
 import { signal } from '@preact/signals'
 import { useState } from 'preact/hooks'
@@ -9,7 +9,7 @@ import { go, preset, state } from '../state/location.js'
 import { page, zone } from '../state/store.js'
 import { DropDown, Icon } from './controls.jsx'
 
-export const customWanted = signal(0) // counts how often the form was asked for by its key
+export const customWanted = signal(0) // counts how often its key has asked for the form
 
 export const move = (direction) => go(shift(state.value, direction, data.clock()))
 
@@ -90,7 +90,7 @@ function CustomForm({ close }) {
     )
 }
 
-// The window in words, as the server cut it.
+// The window in words, with the times that the server used.
 export function WindowText() {
     const answer = page.value
     const window = answer ? { since: Date.parse(answer.since), until: Date.parse(answer.until) } : null
