@@ -1,9 +1,9 @@
-"""Requests become visits and what else is derived of them: one step of a derivation, and when it is due.
+"""One step of a derivation, which turns requests into visits or other rows, and the decision when a step is due.
 
     parts of requests, and of its own tables ──▶ DuckDB ──▶ new parts ──▶ (a commit: they count, the watermark has moved)
 
-A step is a function of immutable parts, so it runs beside commits, and where it dies nothing has changed. The next one
-does the same again.
+A step is a function of immutable parts, so it runs beside commits. If it dies, nothing has changed, and the next step does
+the same work again.
 """
 
 from __future__ import annotations
@@ -36,28 +36,27 @@ from logagg.rollup.requests import NAME as REQUESTS
 if TYPE_CHECKING:
     import duckdb
 
-STEP = 1 << 20  # requests, about, that one step reads
-MEMORY = 192 << 20  # bytes that DuckDB may take; what does not fit is spilled
-LEAST = timedelta(hours=1)  # of time that has to be settled for a derivation to be due
+STEP = 1 << 20  # requests that one step reads, about
+MEMORY = 192 << 20  # bytes that DuckDB may take before it spills to the disk
+LEAST = timedelta(hours=1)  # a step is due once so much time after the watermark is settled
 _MINUTE = timedelta(minutes=1)
-_READ = 1 << 16  # rows that are taken over at a time
 
 
 @dataclass(frozen=True, slots=True)
 class DeriveTask:
-    """One step: the requests of a span become parts; touches nothing else, so it runs beside commits."""
+    """One step: writes parts for the requests of a span. It changes nothing else, so it runs beside commits."""
 
     root: Path
     derivation: Derivation
     state: State
     span: Span
-    keys: int  # distinct keys that a bucket of a rollup may have
-    skips_damaged: bool = False  # requests that are to be dropped anyway
+    keys: int  # distinct keys of a rollup's bucket, at most
+    skips_damaged: bool = False  # skip damaged parts of requests, which are about to be dropped anyway
 
     memory = MEMORY
 
     def run(self, progress: MergeProgress | None = None) -> PendingCommit:
-        """Write the parts. Raises DamagedParts, CommitFailed, MergeStopped or LakeError, without leaving any."""
+        """Write the parts. Raises DamagedParts, CommitFailed, MergeStopped or LakeError; then no part is left."""
         progress, new = progress or MergeProgress(), list[Part]()
         read = self.state.requests_in(self.span.since, self.span.until)
         own = [part for part in self.state.parts if part.rollup in self._tables]
@@ -83,7 +82,7 @@ class DeriveTask:
                 yield part
 
     def _sound(self, parts: Sequence[Part]) -> Sequence[Part]:
-        """Return the sound ones of some parts. Raises DamagedParts: what they held would be missing for ever."""
+        """Return the sound parts. Raises DamagedParts if others are needed, since their rows would be missing for ever."""
         sound, noted = sort_out(self.root, parts)
         damaged = [part for part in noted if part.damaged]
         blocking = [part for part in damaged if not (self.skips_damaged and part.rollup == REQUESTS)]
@@ -115,7 +114,7 @@ class DeriveTask:
             write_partitions(self.root, table, [rows], calendar, table.grain, new, DERIVE)
 
     def _connected(self, read: Sequence[Part], own: Sequence[Part]) -> duckdb.DuckDBPyConnection:
-        """Return a database with the views that the derivation reads."""
+        """Return a connection with the views that the derivation reads."""
         import duckdb
 
         settings: dict[str, Any] = {"threads": 1, "memory_limit": f"{MEMORY >> 20}MiB"}
@@ -142,17 +141,17 @@ class DamagedParts(LakeError):
 
 @dataclass(frozen=True, slots=True)
 class Deriver:
-    """Decides what is to be derived."""
+    """Decides which steps are due."""
 
     root: Path
     derivations: Sequence[Derivation]
     keys: int
-    late: float  # seconds that a line may come later than others of its log
+    late: float  # seconds that a line may come after later lines of its log
 
     def due(self, state: State, now: datetime, dropping: datetime | None = None) -> Iterator[DeriveTask]:
         """Yield the next step of each derivation that is due.
 
-        Requests before `dropping` are about to be dropped, so they are derived however young they are.
+        Requests before `dropping` are about to be dropped, so they are derived even if that time is not settled.
         """
         at = settled(state.reached, now, self.late)
         for one in self.derivations:
@@ -173,7 +172,7 @@ class Deriver:
 
 
 def _bounded(parts: Sequence[Part], since: datetime, until: datetime) -> datetime:
-    """Return until when about as many requests are as one step reads; a whole minute."""
+    """Return the end of one step: the minute up to which parts have about STEP requests, but not after `until`."""
     if sum(part.rows for part in parts) <= STEP:
         return until
     first = max(since, min(part.min_ts for part in parts))
@@ -188,7 +187,7 @@ def _bounded(parts: Sequence[Part], since: datetime, until: datetime) -> datetim
 
 
 def _about(parts: Sequence[Part], since: datetime, until: datetime) -> float:
-    """Return about how many requests parts have of a time, as if they were evenly spread."""
+    """Return about how many requests parts have in a time, assuming that each part is evenly spread."""
     total = 0.0
     for part in parts:
         length = (part.max_ts - part.min_ts) / _MINUTE + 1 / 60

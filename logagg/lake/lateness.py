@@ -1,4 +1,4 @@
-"""Requests that come after their time was derived: they are counted, and in no visit."""
+"""Late requests: they are committed after the watermark has passed their time, so rollups count them, but visits do not."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from logagg.rollup.requests import NAME as REQUESTS
 
 
 def late_rows(root: Path, state: State, pending: PendingCommit) -> int:
-    """Return how many requests a commit makes late: those that it brings, or those that came while it was derived.
+    """Return how many requests a commit makes late: those it brings, or those that came during the step it commits.
 
     Raises OSError or pa.ArrowException for parts that cannot be read.
     """

@@ -1,9 +1,9 @@
-"""Up to when requests are derived, and up to when they may be; no I/O.
+"""The watermarks of derivations, and the time up to which a watermark may move; no I/O.
 
-The *watermark* of a derivation is a time: requests before it are in its tables, and those since are derived by its views
-at every query. Each commit notes the newest time of the log that is furthest behind. What was noted `[visits] late` ago by
-the clock, and no later commit has undercut, is reached by all logs that are read; and what lies as much before it, in the
-logs' own time, is *settled*: the watermark may move there.
+The *watermark* of a derivation is a time: requests before it are in its tables; views derive later requests at every
+query. Each commit notes the newest time of the log that is furthest behind. A note that is `[visits] late` old by the
+clock, and that no later note is below, is a time that all logs have reached. The time before it by another
+`[visits] late`, in the logs' own time, is *settled*: the watermark may move there.
 """
 
 from __future__ import annotations
@@ -16,19 +16,18 @@ from hashlib import blake2b
 from logagg.records import Delta
 from logagg.rollup.derived import LiveView
 
-BUCKET = 300  # seconds: commits of so much time are noted together
-MOST = 300  # of these that are remembered: a day, which is the most that a line may be late
+BUCKET = 300  # seconds: commits within one bucket share a note
+MOST = 300  # notes that are kept: of 25 hours, and a line may be late by a day at most
 _EPOCH = datetime.fromtimestamp(0, UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
-Reached = tuple[
-    tuple[int, int], ...
-]  # (bucket by the clock, the newest time of the log furthest behind in microseconds)
+# The notes: the bucket by the clock, and the newest time of the log that is furthest behind, in microseconds.
+Reached = tuple[tuple[int, int], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Derived:
-    """The input of a derivation: the requests of some parts, from one time to another."""
+    """The input of one step of a derivation: the requests of some parts, from one time to another."""
 
     name: str  # of the derivation
     since: datetime  # the watermark that it continues from
@@ -38,7 +37,7 @@ class Derived:
 
 @dataclass(frozen=True, slots=True)
 class Watermark:
-    """A derivation of a lake, as far as it has come."""
+    """The watermark of a derivation in a lake, with its tables and views."""
 
     until: datetime = _EPOCH
     tables: tuple[str, ...] = ()  # the tables that it alone writes
@@ -46,7 +45,7 @@ class Watermark:
     live: tuple[LiveView, ...] = field(default=(), compare=False)  # those of the process that writes the lake
 
     def with_views(self, live: tuple[LiveView, ...]) -> Watermark:
-        """Return the same with other live views."""
+        """Return the same watermark with other live views."""
         digest = (
             blake2b(repr([(one.name, one.sql) for one in live]).encode(), digest_size=16).hexdigest() if live else ""
         )
@@ -54,9 +53,9 @@ class Watermark:
 
 
 def reached(before: Reached, deltas: Iterable[Delta], now: datetime) -> Reached:
-    """Return how far logs have come after a commit.
+    """Return the notes after a commit.
 
-    A note above a later one is dropped. A time in the future does not count: no log has reached it.
+    An earlier note above the new one is dropped. Times in the future are cut to now, since a log cannot have reached them.
     """
     newest: dict[str, int] = {}
     for delta in deltas:
@@ -71,7 +70,7 @@ def reached(before: Reached, deltas: Iterable[Delta], now: datetime) -> Reached:
 
 
 def settled(notes: Reached, now: datetime, late: float) -> datetime | None:
-    """Return the time before which all requests are there, as far as one can tell; None if that is not known yet."""
+    """Return the time before which all requests should be committed; None if that is not known yet."""
     before = (now.timestamp() - late) // BUCKET
     old = [at for bucket, at in notes if bucket < before]
     return _EPOCH + old[-1] * _MICROSECOND - timedelta(seconds=late) if old else None

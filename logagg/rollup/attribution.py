@@ -4,12 +4,12 @@
     requests ──▶ conversions        ─┴▶ paths(conversions, touches, orders): a row a conversion
     requests ──▶ clicks, touches    ───▶ matches(clicks, touches): a row a click
 
-Each function takes relations as SQL, and settings as values that this program made; nothing from a log is part of a query. No join
-compares each event of a visitor, or of an id, with each other: a window function numbers the touches, ASOF finds the last one before
-a conversion, and the twenty numbers before it are joined by equality. So a flood of one id or of one visitor costs as much as others.
+Each function takes relations as SQL, and settings as numbers; nothing from a log becomes part of a query. No join compares all pairs
+of events of a visitor or an id: a window function numbers the touches, ASOF finds the last touch before a conversion, and the twenty
+numbers up to it are joined by equality. So many events of one id or one visitor cost no more than events of many.
 
-Ties of one time are decided by what the events say, and by their places in logs only where they say the same: sources have random
-names, and the order in which logs were read must make no difference.
+Events with the same time are ordered by their values, and only if those are equal, by their places in logs: sources have random
+ids, and the order in which logs were read must not matter.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ LAST_NON_DIRECT = "'last_non_direct'"
 HALF_LIFE = 7 * 86_400  # seconds, of a touch's weight in `time_decay`
 SAME_VISIT = 1800  # seconds within which a landing from the same place is the same touch
 HOUR = 3600
-DIRECT, INTERNAL = "Direct", "Internal"  # channels that are no reason to come
+DIRECT, INTERNAL = "Direct", "Internal"  # channels that get no credit for a conversion
 
 TOUCH = (
     *("ts", "source", "position", "visitor", "site", "is_bot", "kind", "id", "click_id"),
@@ -46,8 +46,8 @@ LAGS = (
 class Windows:
     """Settings of the join, in seconds."""
 
-    click: float = 30 * 86_400.0  # how long a click, a landing or a direct entry may be before its conversion
-    view: float = 86_400.0  # how long an impression may be before its conversion, or its click
+    click: float = 30 * 86_400.0  # a click, landing or direct entry may be so long before its conversion
+    view: float = 86_400.0  # an impression may be so long before its conversion or click
     double: float = 30.0  # another click on an ad within this time is a double click
 
     @classmethod
@@ -57,18 +57,19 @@ class Windows:
 
     @property
     def kept(self) -> dict[str, float]:
-        """Return how long before the watermark touches of each kind may still matter.
+        """Return, by kind, how long before the watermark touches may still matter.
 
-        Twice their window, since what is outside it is told from what never was; an hour for chains of touches that are one.
+        That is twice their window, since a touch outside its window is reported differently from a missing one; and an hour more
+        for chains of touches that count as one.
         """
         click, view = 2 * self.click + HOUR + self.double, 2 * self.view + HOUR
         return {"impression": view, "click": max(click, view), "landing": click, "direct": click}
 
 
 def touches(requests: str) -> str:
-    """Return the touches among requests: impressions, clicks, and page views that came from elsewhere.
+    """Return the touches among requests: impressions, clicks, page views that came from elsewhere, and direct ones.
 
-    Of page views of nowhere (`direct`) only the first of a visitor and an hour is one: many sites send no referrers.
+    Of page views without a referrer (`direct`), only the visitor's first one in each hour is a touch: many sites send no referrers.
     """
     outside = f"channel NOT IN ('', '{DIRECT}', '{INTERNAL}') OR click_id <> ''"
     columns = ", ".join(f"{_filled(name)} AS {name}" for name in TOUCH if name != "kind")
@@ -85,7 +86,7 @@ def touches(requests: str) -> str:
 
 
 def joined(*relations: str) -> str:
-    """Return the touches of several relations: of direct ones, again the first of a visitor and an hour only."""
+    """Return the touches of several relations; of direct ones, again only the visitor's first one in each hour."""
     merged = " UNION ALL ".join(f"SELECT {_TOUCH} FROM {one}" for one in relations)
     hour = f"PARTITION BY visitor, epoch_us(ts) // {HOUR * 1_000_000} ORDER BY ts, site, source, position"
     return f"""(
@@ -116,9 +117,9 @@ def conversions(requests: str) -> str:
 _SAME = """PARTITION BY visitor, kind, site, campaign, CASE kind WHEN 'click' THEN ad ELSE '' END,
             CASE kind WHEN 'landing' THEN (channel, referrer_source, click_id) ELSE ('', '', '') END ORDER BY o"""
 _SINCE = "epoch_us(ts) - epoch_us"
-# Of the touches `person_touches`, in their order `o`: the number `rep` of the one that each is one with. A double click is one with the
-# first; a landing with the click that it follows, or with an earlier landing from the same place. A direct entry soon after another
-# touch is none. Each depends on earlier touches only.
+# Numbers the touches of `person_touches` in their order, as `o`, and joins those that count as one: `rep` is the number of the touch that
+# stands for them. A double click joins the first click; a landing joins the click that it follows, or an earlier landing from the same
+# place. A direct entry soon after another touch does not count. All this depends on earlier touches only.
 _CHAINED = f"""
     numbered AS (SELECT *, row_number() OVER (ORDER BY {_ORDER}) AS o FROM person_touches),
     begun AS (
@@ -144,12 +145,12 @@ _CHAINED = f"""
         FROM rooted)"""
 
 
-# A touch that is `t`, as a value whose order is that of touches.
+# The touch `t` as one value, which compares in the order of touches.
 _ROW = "{" + ", ".join(f"'{name.strip()}': t.{name.strip()}" for name in _ORDER.split(",")) + "}"
 
 
 def _matched(conversion: str, touch: str, windows: Windows) -> str:
-    """Return the conversions `c`, and `anchors`: of each the last touch with one of its ids, a click before an impression."""
+    """Return the conversions `c`, and `anchors`: for each, the last touch with one of its ids; a click is preferred to an impression."""
     click, view = _us(windows.click), _us(windows.view)
     lag = "epoch_us(c.ts) - epoch_us(t.ts)"
     return f"""
@@ -179,7 +180,7 @@ def _matched(conversion: str, touch: str, windows: Windows) -> str:
 
 
 def _counted(touch: str, windows: Windows) -> str:
-    """Return the touches of the visitors of conversions, chained, and how many of them each conversion has `counted` before it."""
+    """Return the chained touches of the visitors of conversions, and for each conversion the number of touches before it (`counted`)."""
     chained = _CHAINED.replace("$double", str(_us(windows.double)))
     return f"""
     persons AS MATERIALIZED (SELECT no, visitor FROM c UNION SELECT no, visitor FROM anchors),
@@ -205,7 +206,7 @@ def _counted(touch: str, windows: Windows) -> str:
 
 
 def _steps(windows: Windows) -> str:
-    """Return the last touches before each conversion, whether they are `within` the windows, and of which `kinds` those are."""
+    """Return the last touches before each conversion, whether they are `within` the windows, and the `kinds` of those within."""
     click, view = _us(windows.click), _us(windows.view)
     return f"""
     steps AS (
@@ -224,7 +225,7 @@ def _steps(windows: Windows) -> str:
         FROM within GROUP BY no)"""
 
 
-# The path of each conversion: clicks and landings if it has some, else impressions, else direct entries.
+# The path of each conversion: its clicks and landings; if it has none, its impressions; else its direct entries.
 _LISTS = f"""
     chosen AS (
         SELECT w.*, CASE WHEN kind = 'click' AND landing.ts <= until THEN landing.channel ELSE channel END AS by_channel,
@@ -240,7 +241,7 @@ _LISTS = f"""
 
 
 def _facts(orders: str) -> str:
-    """Return what is known of each conversion, and whether its order came before."""
+    """Return all facts about each conversion, and whether it repeats an order."""
     return f"""
     facts AS (
         SELECT c.*, coalesce(a.is_bot, c.is_bot) AS is_robots, coalesce(NOT a.is_view, false) AS by_id,
@@ -266,9 +267,9 @@ _PATHS = """
 
 
 def paths(conversion: str, touch: str, orders: str, windows: Windows) -> str:
-    """Return a row for each conversion: who is credited with it, and why not; `orders` are those (site, order_id) counted before.
+    """Return a row for each conversion: its path, or the reason why it has none; `orders` are the (site, order_id) counted before.
 
-    `touch` must have the touches of twice the windows before each conversion; later ones make no difference.
+    `touch` must have all touches within twice the windows before each conversion; later touches do not matter.
     """
     tables = (_matched(conversion, touch, windows), _counted(touch, windows), _steps(windows), _LISTS, _facts(orders))
     return f"(WITH {', '.join(tables)} {_PATHS})"
@@ -286,9 +287,9 @@ def _us(seconds: float) -> int:
 
 
 def matches(touch: str, since: str, windows: Windows) -> str:
-    """Return a row for each click from a time on, but for double ones: whether it had an impression, else the reason.
+    """Return a row for each click since a time, without double clicks: its reason is empty if the click had an impression.
 
-    `touch` must have the touches of twice `windows.view` before, and of a double click.
+    `touch` must have all touches within twice `windows.view` before that time, and within `windows.double`.
     """
     view, double = _us(windows.view), _us(windows.double)
     lag = "epoch_us(k.ts) - epoch_us(v.ts)"
@@ -334,10 +335,10 @@ _CONVERSION = "ts, source, position, site, order_id, value_micros, currency, is_
 
 
 def credits(path: str, model: str) -> str:
-    """Return a row for each touch of each path: its part of the credit, in millionths; they add up to a million for a conversion.
+    """Return a row for each touch of each path, with its share of the credit in millionths, a million for each conversion.
 
-    A conversion without touches has a row with all of its credit. What is lost by rounding goes to the largest remainders, of equal
-    ones to the later. `model` is SQL.
+    A conversion without touches has one row with all the credit. Millionths lost by rounding go to the touches with the largest
+    remainders; of equal ones, to the later. `model` is SQL.
     """
     return f"""(
     WITH walked AS (
@@ -360,9 +361,9 @@ def credits(path: str, model: str) -> str:
 
 
 def attribution(credited: str) -> str:
-    """Return the rows of the view `attribution`: a row a conversion, with the touch that brought it, the last non-direct one.
+    """Return the rows of the view `attribution`: each conversion, with the touch that is credited, the last non-direct one.
 
-    `credited` is a macro of `credits`, whose parameter is the model.
+    `credited` is the name of the macro of `credits`; the model is its parameter.
     """
     return f"""(
     SELECT ts, site, campaign, ad, placement, channel, referrer_source, via, {_LAG} AS lag, currency, is_bot,
@@ -372,7 +373,7 @@ def attribution(credited: str) -> str:
 
 
 def unmatched(path: str, match: str) -> str:
-    """Return the rows of the view `unmatched`: conversions without a touch, and clicks without an impression, with the reason."""
+    """Return the rows of the view `unmatched`: conversions without a touch and clicks without an impression, with the reason."""
     return f"""(
     SELECT ts, 'conversion' AS kind, site, campaign, ad, placement, is_bot, reason, 1::BIGINT AS events FROM {path} WHERE via = 'none'
     UNION ALL SELECT ts, 'click', site, campaign, ad, placement, is_bot, reason, clicks FROM {match} WHERE reason <> '')"""

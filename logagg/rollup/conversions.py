@@ -1,4 +1,4 @@
-"""The derivation `paths`: what brought each conversion, what is kept of touches for that, and clicks with their impressions."""
+"""The derivation `paths`: the touches that led to each conversion, the touches kept for later ones, and the impressions of clicks."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import duckdb
 
 NAME = "paths"
-TOUCHES, SHOWN = "touches", "touches_shown"  # impressions apart: they are many, and matter for days rather than weeks
+TOUCHES, SHOWN = "touches", "touches_shown"  # impressions apart: they are many, and matter for days, not weeks
 _NUMBERS = {"ts": TIMESTAMP, "position": pa.int64(), "visitor": pa.uint64(), "is_bot": pa.bool_()}
 _NUMBERS |= {"value_micros": pa.int64(), "seconds": pa.int64(), "path": PATH}
 PATH_COLUMNS = (
@@ -53,15 +53,15 @@ TABLES = (NAME, TOUCHES, SHOWN, MATCHES.name)
 
 @dataclass(frozen=True, slots=True)
 class Attribution(Derivation):
-    """Touches, paths and matches, by the windows of the join."""
+    """Touches, paths and matches, for the windows of a configuration."""
 
     windows: Windows = Windows()
-    keep: float | None = 400 * 86_400.0  # seconds that paths stay
-    max_size: int = 256 << 20  # bytes that touches, impressions and paths may take, each
+    keep: float | None = 400 * 86_400.0  # seconds after which paths are dropped
+    max_size: int = 256 << 20  # bytes of each of touches, impressions and paths, at most
 
     @classmethod
     def of(cls, config: Config) -> Attribution:
-        """Return that of a configuration."""
+        """Return the derivation that a configuration asks for."""
         return cls(Windows.of(config), config.attribution.keep, config.attribution.max_size)
 
     @property
@@ -101,7 +101,7 @@ class Attribution(Derivation):
     def live(self) -> tuple[LiveView, ...]:
         recent, conversion = attribution.touches(derived.REQUESTS), attribution.conversions(derived.REQUESTS)
         touch, counted = attribution.joined(TOUCHES, SHOWN), _orders(materialized(NAME))
-        # Not the first of the requests since the watermark, which is none where there are none.
+        # The first request since the watermark; infinity if there is none.
         begin = f"coalesce((SELECT min(ts) FROM {derived.REQUESTS}), 'infinity'::TIMESTAMPTZ)"
         return (
             LiveView("unmatched", f"FROM {attribution.unmatched(NAME, MATCHES.name)}"),

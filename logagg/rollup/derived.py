@@ -1,11 +1,11 @@
-"""Derivations: what is said of requests by a rule that looks at many of them (visits, ...), as tables beside the rollups.
+"""Derivations: tables beside the rollups, made by rules that each look at many requests (visits, ...).
 
     requests before the watermark ──▶ Derivation.rows(connection, span) ──▶ parts of its tables
     requests since the watermark  ──▶ Derivation.live()                 ──▶ the rest of each view, at every query
 
 A derivation is a function of requests, and of nothing else. It is written once, as SQL over a span of requests and over
-what its own tables held at the beginning of the span; the view of a table adds the same SQL, over the requests since
-the watermark, to what is materialized.
+the rows that its own tables held at the beginning of the span. The view of a table adds the same SQL, over the requests
+since the watermark, to the materialized rows.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from logagg.rollup.requests import Table
 if TYPE_CHECKING:
     import duckdb
 
-REQUESTS = "{requests}"  # what stands in the SQL of a live view for the requests since the watermark
+REQUESTS = "{requests}"  # placeholder in the SQL of a live view for the requests since the watermark
 _EPOCH = datetime.fromtimestamp(0, UTC)
 
 
@@ -47,7 +47,7 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Derivation:
-    """A rule that looks at many requests. A subclass says what it makes of them."""
+    """A rule that looks at many requests. Subclasses define its tables and its SQL."""
 
     @property
     def name(self) -> str:
@@ -60,20 +60,20 @@ class Derivation:
         raise NotImplementedError
 
     def rows(self, connection: duckdb.DuckDBPyConnection, span: Span) -> Iterator[tuple[str, pa.Table]]:
-        """Yield what the requests of a span add, each with the name of its table, in the order of `ts`.
+        """Yield the rows that the requests of a span add, with the name of their table, in the order of `ts`.
 
-        The connection has a view `requests` with the requests of the span, and one for each of its tables with what
-        that held before. It may be given more rows of one table in turn. It makes nothing that outlives the connection but
-        what it yields.
+        The connection has a view `requests` with the requests of the span, and a view of each of the derivation's tables with
+        its earlier rows. A table may be yielded several times. The yielded rows are the only result: nothing else outlives
+        the connection.
         """
         raise NotImplementedError
 
     def live(self) -> tuple[LiveView, ...]:
         """Return the views that read requests since the watermark, each before those that it reads.
 
-        One with the name of a table has the live part of that table: its columns by name. It reads REQUESTS, with the columns of
-        `requests`, its own tables that have no live part, and of those that have one what is materialized
-        (`lake_format.materialized`). A macro stands before the views that call it. They do not change while the lake is open.
+        A view with the name of a table is the live part of that table: its columns by name. Its SQL may read REQUESTS, which has
+        the columns of `requests`; own tables without a live part; and the materialized rows of the others
+        (`lake_format.materialized`). A macro stands before the views that call it. The views stay the same while the lake is open.
         """
         raise NotImplementedError
 
@@ -84,11 +84,11 @@ class LiveView:
 
     name: str
     sql: str
-    schema: pa.Schema | None = None  # of one without a table, which other views read
+    schema: pa.Schema | None = None  # of a view that has no table, and that other views read
     parameters: tuple[str, ...] = ()
 
 
-Definition = Table | Derivation  # what a lake is told to have
+Definition = Table | Derivation  # what the configuration asks a lake to have
 
 
 def tables_in(definitions: Iterable[Definition]) -> dict[str, Table]:

@@ -1,11 +1,11 @@
-"""Visits: the runs of page views, clicks and conversions of one visitor of one site, and what is counted of them.
+"""Visits: the runs of page views, clicks and conversions of one visitor at one site, and the sums over them.
 
     requests, open visits ──▶ items ──▶ runs ──▶ visits ──▶ visits, durations, depths
                                           └────▶ steps from page to page ──▶ flows
 
-An open visit is one item with all that it has had so far: a visit that a later request may continue when the watermark
-moves. So the same SQL runs over a span of requests, and over all requests since the watermark. A derivation has items,
-runs and visits as temporary tables and views; since the watermark, they are views.
+A visit is *open* at the watermark if a later request may continue it. It is kept as one item with all its sums so far. So
+the same SQL runs over a span of requests, and over all requests since the watermark. For a derivation, items, runs and
+visits are temporary tables and views; since the watermark, they are views.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ HOUR = 3600  # seconds
 _DAY = 86_400_000_000  # microseconds
 _ENTERED = ("channel", "referrer_source", "medium", "campaign")  # of the first event that came from elsewhere
 _CLIENT = ("browser", "os", "device", "country")  # of the first event
-_SUM = Measure("count")  # it adds up; nothing counts it when lines are read
+_SUM = Measure("count")  # a sum; only the derivation computes it
 
 
 def _of(name: str, dimensions: tuple[str, ...], *sums: str, sketch: bool = False, grain: int = 60) -> Rollup:
@@ -80,9 +80,9 @@ _PAGE = "kind = 'pageview'"
 def _items(requests: str) -> str:
     """Return the events of visits, and the open visits, as rows of the same columns.
 
-    `k` is the visitor at the site; `h` is the place of an event in its log, with which it is found again; `p` and `s` stand
-    for the path and the site. Only such numbers are sorted: with texts that would take three times as long. Two logs may
-    have events of one visitor in one microsecond; `h` orders them somehow, and always alike.
+    `k` is a number for the visitor at the site; `h` identifies an event by its log and position; `p` and `s` are numbers for
+    path and site. Only numbers are sorted, since sorting texts takes three times as long. Two logs may have events of one
+    visitor in the same microsecond; `h` puts them into an order that is always the same.
     """
     key = f"hash({_PARTITION}) AS k"
     entered = ", ".join(f"CASE WHEN channel IS NOT NULL THEN {name} END AS {name}" for name in _ENTERED)
@@ -102,7 +102,7 @@ def _items(requests: str) -> str:
 def _runs(gap: int) -> str:
     """Return the query for items, in their order, each with its visit `v` and without its texts.
 
-    A visit is known by the place `o` of its first item among those of its visitor.
+    A visit is identified by `k`, and by the number `o` of its first item among the visitor's items.
     """
     starts = f"coalesce(epoch_us(ts) - epoch_us(lag(last) OVER w) > {gap}, true)"
     return f"""
@@ -119,8 +119,8 @@ def _runs(gap: int) -> str:
 def _visits(memory: int) -> str:
     """Return the query for visits, one row each (`OPEN_SCHEMA`).
 
-    Only the first items, the first and last page and the first entry are looked up with their texts. A visitor is new where
-    no day has seen it from `memory` before the visit up to then; of an open visit that is known.
+    Texts are looked up only for the first item, the first and last page, and the first entry of a visit. A visitor is new if
+    no day within `memory` before the visit has seen it; an open visit already knows whether it was.
     """
     ints = f"""
         SELECT k, v, max(last) AS last, sum(views)::BIGINT AS views, sum(clicks)::BIGINT AS clicks,
@@ -166,20 +166,20 @@ _LASTED = "(epoch_us(last) - epoch_us(ts))"  # microseconds
 
 
 def _logarithm(value: str) -> str:
-    """Return the bucket of a number, as of a latency."""
+    """Return the bucket of a number, with the boundaries of latency buckets."""
     clipped = f"least(greatest({value}, {SHORTEST!r}), 86400.0)"
     return f"greatest(ceil(ln({clipped}) / ln({GAMMA!r})), {LOWEST})::SMALLINT"
 
 
 def _summed(rollup: Rollup, ts: str, found: str, **columns: str) -> str:
-    """Return the query that adds rows up as those of a rollup."""
+    """Return the query that sums up rows into rows of a rollup."""
     keys = [f"{columns.get(name, name)} AS {name}" for name in rollup.dimensions]
     sums = [f"{columns[name]} AS {name}" for name in rollup.measures]
     return f"SELECT {', '.join([f'{ts} AS ts', *keys, *sums])} FROM {found} GROUP BY ALL"
 
 
 def _of_visits(found: str) -> dict[str, str]:
-    """Return by table the query for what visits add."""
+    """Return, by table, the query for the rows that visits add."""
     texts = {name: f"coalesce({name}, '')" for name in (*_TEXT,)}
     minute, seconds = _bucket("ts", 60), f"(({_LASTED} + 500000) // 1000000)"
     total = {name: f"sum({name})::BIGINT" for name in ("views", "clicks", "conversions")}
@@ -214,7 +214,7 @@ _HOUR = f"epoch_us(exited) // {HOUR * 1_000_000}"
 
 
 def _flows(exits: str) -> str:
-    """Return the query for flows: from page to page, and of `exits` from the last page of a visit to ''."""
+    """Return the query for flows: from page to page, and for each row of `exits` from the last page of a visit to ''."""
     return f"""
         WITH pages AS (
             SELECT {_HOUR} AS hour, s, is_bot, h, p, CASE WHEN lag(v) OVER w = v THEN lag(p) OVER w END AS from_p,
@@ -237,11 +237,11 @@ def _flows(exits: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Visits(Derivation):
-    """Visits and flows, by two settings."""
+    """Visits, flows, and the distributions of durations and depths."""
 
     gap: float = 1800.0  # seconds without an event of the visitor, after which a visit is over
-    memory: float = 30 * 86_400.0  # seconds for which a visitor is not new again
-    max_size: int = 1 << 30  # bytes that what is remembered of visitors may take
+    memory: float = 30 * 86_400.0  # seconds without a visit after which a visitor is new again
+    max_size: int = 1 << 30  # bytes of the table of seen visitors, at most
 
     @property
     def name(self) -> str:
