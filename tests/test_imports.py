@@ -16,7 +16,7 @@ STAGES = ("intake", "parse", "rollup", "lake", "query")
 LAYERS = tuple(
     layer.split()
     for layer in (
-        "errors file_lock quantities proc",
+        "closing errors file_lock quantities proc",
         "clock metrics notices records sketches spill sql_functions heap lake_format quoting",
         "notice_log heartbeat columnar config sharding codec",
         "memory scrape",

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from logagg.clock import Clock
+from logagg.closing import Closing
 from logagg.cluster.gearman import Server
 from logagg.errors import ServerError
 
@@ -73,7 +74,7 @@ def _state(server: Server, clock: Clock, end: float) -> ServerState:
         return ServerState(server, up=False, problem=str(error))
 
 
-class _Talk:
+class _Talk(Closing):
     """A connection to a server for admin commands, until a given time. All methods raise ServerError."""
 
     def __init__(self, server: Server, clock: Clock, end: float) -> None:
@@ -86,10 +87,7 @@ class _Talk:
                 f"{server}: no job server answers: {error.strerror or error}", "start gearmand there"
             ) from error
 
-    def __enter__(self) -> _Talk:
-        return self
-
-    def __exit__(self, *_: object) -> None:
+    def close(self) -> None:
         self._socket.close()
 
     def version(self) -> str:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from logagg.cli import Parsed, Shared, log_json_option, shared_options, tz_option
+from logagg.cli import Shared, shared_options
+from logagg.commands.options import Parsed, log_json_option, tz_option
 from logagg.commands.output import Output, output_options
 from logagg.config.types import INTERVAL
 
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
     from logagg.config.sections import Config
 
 LAST_WEEK = 7 * 86_400.0
+
+_label_option = click.option(
+    "--label", "labels", multiple=True, metavar="NAME=VALUE", help="Only what has this label; several: all of them."
+)
 
 
 @click.group()
@@ -88,9 +93,7 @@ def _summary(replay: Replay) -> str:
 
 @alert.command("silence")
 @click.argument("name")
-@click.option(
-    "--label", "labels", multiple=True, metavar="NAME=VALUE", help="Only what has this label; several: all of them."
-)
+@_label_option
 @click.option(
     "--for", "seconds", type=Parsed("duration", INTERVAL.convert), required=True, metavar="DURATION", help="How long."
 )
@@ -148,9 +151,7 @@ def silences(output: Output, shared: Shared) -> None:
 
 @alert.command("ack")
 @click.argument("name")
-@click.option(
-    "--label", "labels", multiple=True, metavar="NAME=VALUE", help="Only what has this label; several: all of them."
-)
+@_label_option
 @shared_options
 def ack(name: str, labels: tuple[str, ...], shared: Shared) -> None:
     """Acknowledge the alert as it fires now: it is not sent again.

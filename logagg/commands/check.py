@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from logagg.cli import Shared, shared_options
+from logagg.commands.options import paths_argument
 from logagg.errors import ConfigError, LakeError
 from logagg.quantities import counted, size
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("paths", nargs=-1, metavar="[PATH]...")
+@paths_argument
 @click.option(
     "--from",
     "server",

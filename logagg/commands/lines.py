@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 from logagg import completion
-from logagg.cli import Shared, shared_options, tz_option
+from logagg.cli import Shared, shared_options
+from logagg.commands.options import paths_argument, tz_option, where_option, window_options
 from logagg.commands.output import FORMATS as ANSWERS
 from logagg.commands.output import Output, format_option, guard_option, refuse_guard
-from logagg.commands.window import window_options
 from logagg.notice_log import printable, write
 from logagg.quantities import counted
 
@@ -25,14 +25,8 @@ _REASONS = 20  # that are said, at most: each names a log
 
 
 @click.command()
-@click.argument("paths", nargs=-1, metavar="[PATH]...")
-@click.option(
-    "--where",
-    default="",
-    metavar="CONDITION",
-    help="Of the requests that meet a condition in SQL.",
-    shell_complete=completion.columns(of="requests"),
-)
+@paths_argument
+@where_option(shell_complete=completion.columns(of="requests"))
 @window_options
 @click.option(
     "--limit",

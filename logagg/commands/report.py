@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from logagg.cli import Shared, shared_options, tz_option
+from logagg.cli import Shared, shared_options
+from logagg.commands.options import compare_option, counted_options, tz_option, window_options
 from logagg.commands.output import Output, output_options, refuse_in_lake
-from logagg.commands.window import counted_options, window_options
 from logagg.errors import CHECK, LakeError
 from logagg.query.names import MODELS, REPORTS
 
@@ -38,11 +38,7 @@ T = TypeVar("T")
     metavar="FILE",
     help="Write the page of logagg serve as one file, with the data of the window; --limit rows of a panel, 500 if not given.",
 )
-@click.option(
-    "--compare",
-    type=click.Choice(["none", "previous", "week", "year"]),
-    help="With --html: also the period before, or the same days a week or a year ago.",
-)
+@compare_option("With --html: also the period before, or the same days a week or a year ago.")
 @tz_option
 @output_options
 @shared_options

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from logagg.cli import Parsed, Shared, servers, shared_options
-from logagg.config.types import duration, size
+from logagg.cli import Shared, shared_options
+from logagg.commands.options import Parsed, gearman_option, memory_option, timeout_option
 
 if TYPE_CHECKING:
     from logagg.clock import Clock
@@ -76,23 +76,9 @@ def serving(lake: Path, at: str) -> Iterator[None]:
     help="A proxy whose X-Forwarded headers count; repeatable.",
 )
 @click.option("--sql", is_flag=True, help="Answer queries at api/sql, in the sandbox.")
-@click.option(
-    "--timeout",
-    type=Parsed("duration", duration),
-    default="30s",
-    show_default=True,
-    metavar="DURATION",
-    help="For one answer.",
-)
-@click.option(
-    "--memory",
-    type=Parsed("size", size),
-    default="256MB",
-    show_default=True,
-    metavar="SIZE",
-    help="For all queries.",
-)
-@click.option("--gearman", type=Parsed("servers", servers), metavar="HOST:PORT[,…]", help="Job servers to show.")
+@timeout_option("30s", "For one answer.")
+@memory_option("For all queries.", default="256MB", show_default=True)
+@gearman_option("Job servers to show.")
 @click.option("--wait", is_flag=True, help="Wait until there is a lake.")
 @click.option("--ends-with", type=int, hidden=True, help="A descriptor: end when its other end is closed.")
 @shared_options

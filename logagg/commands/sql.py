@@ -10,9 +10,9 @@ from typing import NoReturn
 import click
 
 from logagg import completion
-from logagg.cli import Parsed, Shared, shared_options, tz_option
+from logagg.cli import Shared, shared_options
+from logagg.commands.options import memory_option, timeout_option, tz_option
 from logagg.commands.output import Output, output_options
-from logagg.config.types import duration, size
 
 
 @click.command()
@@ -25,20 +25,8 @@ from logagg.config.types import duration, size
     metavar="PATH",
     help="A file or directory that the query may read besides the lake.",
 )
-@click.option(
-    "--timeout",
-    type=Parsed("duration", duration),
-    default="5m",
-    show_default=True,
-    metavar="DURATION",
-    help="End a query that takes longer; 0: never.",
-)
-@click.option(
-    "--memory",
-    type=Parsed("size", size),
-    metavar="SIZE",
-    help="Memory for the query (default: half of the machine's, 2GB at most).",
-)
+@timeout_option("5m", "End a query that takes longer; 0: never.")
+@memory_option("Memory for the query (default: half of the machine's, 2GB at most).")
 @click.option(
     "--rows",
     type=click.IntRange(0),

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from logagg.cli import Parsed, Shared, servers, shared_options
+from logagg.cli import Shared, shared_options
+from logagg.commands.options import Parsed, gearman_option, secret_option
 from logagg.commands.output import Output, output_options
 from logagg.config.types import INTERVAL
 from logagg.quantities import counted
@@ -22,26 +23,14 @@ if TYPE_CHECKING:
 
 @click.command()
 @output_options
-@click.option(
-    "--gearman",
-    type=Parsed("servers", servers),
-    metavar="HOST:PORT[,…]",
-    help="Of a cluster: job servers, shards, tailers, quarantine.",
-)
+@gearman_option("Of a cluster: job servers, shards, tailers, quarantine.")
 @click.option(
     "--max-age",
     type=Parsed("duration", INTERVAL.convert),
     metavar="DURATION",
     help="For a monitor: also unhealthy if no tail was heard of for this long, or lines older than this are not committed.",
 )
-@click.option(
-    "--secret",
-    type=click.Path(path_type=Path),
-    envvar="LOGAGG_SECRET",
-    show_envvar=True,
-    metavar="FILE",
-    help="With --gearman: the lake's secret (default: that in --lake).",
-)
+@secret_option
 @shared_options
 def status(output: Output, gearman: Any, max_age: float | None, secret: Path | None, shared: Shared) -> int:
     """Show positions, lag and rates; exit status 1 when unhealthy.

@@ -9,9 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from logagg.cli import Parsed, Shared, address, log_json_option, servers, shared_options
+from logagg.cli import Shared, shared_options
+from logagg.commands.options import (
+    flush_option,
+    gearman_option,
+    log_json_option,
+    memory_option,
+    metrics_option,
+    paths_argument,
+    secret_option,
+)
 from logagg.commands.serve import LISTEN, serving
-from logagg.config.types import INTERVAL, MEMORY
+from logagg.config.types import MEMORY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -25,7 +34,7 @@ INSTALLED = ""  # the value of --nginx and --apache without one
 
 
 @click.command()
-@click.argument("paths", nargs=-1, metavar="[PATH]...")
+@paths_argument
 @click.option(
     "--nginx",
     metavar="FILE",
@@ -50,25 +59,15 @@ INSTALLED = ""  # the value of --nginx and --apache without one
 @click.option(
     "--log-format", metavar="NAME|STRING", help="A name, an nginx log_format or an Apache LogFormat (default: detect)."
 )
-@click.option(
-    "--flush",
-    type=Parsed("seconds", INTERVAL.convert),
-    metavar="SECONDS",
-    help="How often counts become visible in SQL (default: 1).",
-)
+@flush_option
 @click.option(
     "--shards",
     type=click.IntRange(1),
     metavar="N",
     help="Shards that the visitors are divided into (default: one for two cores).",
 )
-@click.option(
-    "--memory",
-    type=Parsed("size", MEMORY.convert),
-    metavar="SIZE",
-    help="Memory for the tail and its parsers (default, and least: 640MB).",
-)
-@click.option("--metrics", type=Parsed("address", address), metavar="HOST:PORT", help="Where Prometheus may scrape.")
+@memory_option("Memory for the tail and its parsers (default, and least: 640MB).", MEMORY.convert)
+@metrics_option
 @click.option(
     "--serve",
     metavar="HOST:PORT",
@@ -76,18 +75,11 @@ INSTALLED = ""  # the value of --nginx and --apache without one
     flag_value=LISTEN,
     help=f"Serve the page, too, as logagg serve does (at {LISTEN} if no address is given).",
 )
-@click.option("--gearman", type=Parsed("servers", servers), metavar="HOST:PORT[,…]", help="Send the jobs to workers.")
+@gearman_option("Send the jobs to workers.")
 @click.option(
     "--name", metavar="NAME", help="With --gearman: the name of this tail among others (default: the host's name)."
 )
-@click.option(
-    "--secret",
-    type=click.Path(path_type=Path),
-    envvar="LOGAGG_SECRET",
-    show_envvar=True,
-    metavar="FILE",
-    help="With --gearman: the lake's secret (default: that in --lake).",
-)
+@secret_option
 @log_json_option
 @shared_options
 def tail(

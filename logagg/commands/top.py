@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from logagg.cli import Shared, shared_options, tz_option
-from logagg.commands.window import counted_options, window_options
+from logagg.cli import Shared, shared_options
+from logagg.commands.options import compare_option, counted_options, tz_option, where_option, window_options
 from logagg.errors import LogaggError
 
 if TYPE_CHECKING:
@@ -25,17 +25,11 @@ WIDTH, HEIGHT = 100, 24  # of a picture that is printed to no terminal
 
 
 @click.command()
-@click.option("--where", default="", metavar="CONDITION", help="Of the requests that meet a condition in SQL.")
+@where_option()
 @click.option("--by", multiple=True, metavar="COLUMN[,…]", help="A panel of requests by these columns; repeatable.")
 @window_options
 @counted_options
-@click.option(
-    "--compare",
-    type=click.Choice(["none", "previous", "week", "year"]),
-    default="none",
-    show_default=True,
-    help="Also the period before, or the same days a week or a year ago.",
-)
+@compare_option("Also the period before, or the same days a week or a year ago.", default="none", show_default=True)
 @click.option("--plain", is_flag=True, help="Print one picture, as where there is no terminal.")
 @tz_option
 @shared_options

@@ -7,8 +7,9 @@ from typing import Any
 
 import click
 
-from logagg.cli import Parsed, Shared, address, log_json_option, servers, shared_options
-from logagg.config.types import INTERVAL, SIZE
+from logagg.cli import Shared, shared_options
+from logagg.commands.options import Parsed, flush_option, gearman_option, log_json_option, memory_option, metrics_option
+from logagg.config.types import SIZE
 from logagg.quantities import counted
 
 _LIST = re.compile(r"\d{1,4}(-\d{1,4})?(,\d{1,4}(-\d{1,4})?)*(/\d{1,4})?", re.ASCII)
@@ -33,9 +34,7 @@ def shard_list(text: object) -> tuple[tuple[int, ...], int]:
 
 
 @click.command()
-@click.option(
-    "--gearman", type=Parsed("servers", servers), required=True, metavar="HOST:PORT[,…]", help="The job servers."
-)
+@gearman_option("The job servers.", required=True)
 @click.option(
     "--shards",
     type=Parsed("list", shard_list),
@@ -43,19 +42,9 @@ def shard_list(text: object) -> tuple[tuple[int, ...], int]:
     metavar="LIST",
     help="The shards to own: 0-3,7 or 0-3,7/8.",
 )
-@click.option(
-    "--flush",
-    type=Parsed("seconds", INTERVAL.convert),
-    metavar="SECONDS",
-    help="How often counts become visible in SQL (default: 1).",
-)
-@click.option(
-    "--memory",
-    type=Parsed("size", SIZE.convert),
-    metavar="SIZE",
-    help="End when the process uses more memory than this; a supervisor starts it again.",
-)
-@click.option("--metrics", type=Parsed("address", address), metavar="HOST:PORT", help="Where Prometheus may scrape.")
+@flush_option
+@memory_option("End when the process uses more memory than this; a supervisor starts it again.", SIZE.convert)
+@metrics_option
 @click.option(
     "--max-jobs", type=click.IntRange(1), metavar="N", help="End after this many jobs; a supervisor starts it again."
 )

@@ -17,6 +17,7 @@ from queue import SimpleQueue
 from typing import Any
 
 from logagg.clock import Clock, LatestTime
+from logagg.closing import Closing
 from logagg.memory import Budget
 from logagg.notices import Report, ignore, parser_ended
 from logagg.parse.formats.format import Format
@@ -37,7 +38,7 @@ def forget(source: str, formats: tuple[str, ...]) -> None:
     """Do not remember formats."""
 
 
-class Parsers:
+class Parsers(Closing):
     """Some parsers, each of which takes one chunk at a time.
 
     Processes are forked by the constructor, which is safe only before there are threads and locks; otherwise parsers are
@@ -64,12 +65,6 @@ class Parsers:
         self._lock = threading.Lock()
         if not self._children:
             threading.Thread(target=_prepare, daemon=True).start()
-
-    def __enter__(self) -> Parsers:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     @property
     def pids(self) -> list[int]:

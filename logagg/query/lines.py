@@ -16,12 +16,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 
+from logagg.closing import Closing
 from logagg.errors import LakeError, LimitReached, LogaggError, QueryFailed, QueryRefused
 from logagg.heartbeat import Heartbeat
 from logagg.lake import heartbeats
@@ -106,7 +106,7 @@ class FoundLine:
         return {**self.row, "file": self.file or None, "line": self.text, "reason": self.reason or None}
 
 
-class FoundLines:
+class FoundLines(Closing):
     """The rows of an answer, in the order of their times, with their log lines."""
 
     def __init__(self, rows: pa.Table, lines: KeptLines, search: Search) -> None:
@@ -152,12 +152,7 @@ class FoundLines:
     def _reason(self, number: int) -> str:
         return self._search.reason(number)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
         self._lines.close()
 
 

@@ -6,13 +6,13 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import duckdb
 
 from logagg.clock import Clock, SystemClock
+from logagg.closing import Closing
 from logagg.errors import LakeError
 from logagg.quantities import counted
 from logagg.query import html
@@ -46,7 +46,7 @@ def open(root: str | os.PathLike[str] = "lake", clock: Clock | None = None, tz: 
     return OpenLake(Path(root), clock or SystemClock(), tz)
 
 
-class Snapshot:
+class Snapshot(Closing):
     """One commit of a lake: its answers stay the same, whatever is committed later.
 
     `commit` is its number, and `committed_at` its time. `OpenLake.snapshot()` and `OpenLake.watch()` give them: several
@@ -106,14 +106,6 @@ class Snapshot:
         """Release the snapshot; earlier answers remain valid."""
         self._connection.close()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
     def __repr__(self) -> str:
         return f"<snapshot {self.root}: {self._described()}>"
 
@@ -135,7 +127,7 @@ class Snapshot:
         return cursor_of(self._connection, self._zone.key)
 
 
-class OpenLake:
+class OpenLake(Closing):
     """A lake that answers each call from its newest snapshot.
 
     An answer keeps its snapshot open, so later calls do not change it.
@@ -258,14 +250,6 @@ class OpenLake:
         if self._newest is not None:
             self._newest.close()
         self._newest = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def __repr__(self) -> str:
         try:

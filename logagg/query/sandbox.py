@@ -40,9 +40,9 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
+from logagg.closing import Closing
 from logagg.errors import LakeError, LimitReached, LogaggError, QueryFailed, QueryRefused
 from logagg.quantities import counted
 from logagg.query import sandbox_frames as frames
@@ -166,7 +166,7 @@ def _environment() -> dict[str, str]:
     return {**kept, "LC_ALL": "C.UTF-8", "PYTHONTZPATH": _TZPATH, "JE_ARROW_MALLOC_CONF": "background_thread:false"}
 
 
-class Answer:
+class Answer(Closing):
     """The answer to a running query: the names of its columns, and its rows or record batches as they arrive.
 
     Close it, or use it as a context manager; that ends the query. `cancel` may be called from any thread.
@@ -259,14 +259,6 @@ class Answer:
                 self._child.stdout.close()
         if self._spill is not None:
             self._spill.remove()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _frame(self) -> tuple[bytes, memoryview]:
         """Return the next frame. Raises LimitReached, and QueryFailed where the child has died."""

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import tempfile
 from array import array
-from types import TracebackType
-from typing import Self
+
+from logagg.closing import Closing
 
 MEMORY = 32 << 20  # bytes of lines that are kept in memory
 
 _NOWHERE = -1
 
 
-class KeptLines:
+class KeptLines(Closing):
     """The lines of rows, by the number of the row; they come in any order."""
 
     def __init__(self, rows: int) -> None:
@@ -44,11 +44,3 @@ class KeptLines:
 
     def close(self) -> None:
         self._file.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()

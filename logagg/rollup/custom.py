@@ -15,6 +15,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from logagg.closing import Closing
 from logagg.config.rules import RollupConfig
 from logagg.lake_format import TABLES, materialized, since_watermark
 from logagg.rollup.conditions import Sql
@@ -124,7 +125,7 @@ def _condition(config: RollupConfig, checker: _Checker, key: str, condition: str
     return Sql(f"TRY(({condition})::BOOLEAN)")
 
 
-class _Checker:
+class _Checker(Closing):
     """A database with an empty table of events, without access to files and settings."""
 
     def __init__(self, events: pa.Schema) -> None:
@@ -132,10 +133,7 @@ class _Checker:
         self._db.from_arrow(events.empty_table()).create("events")
         self._db.execute("SET lock_configuration = true")
 
-    def __enter__(self) -> _Checker:
-        return self
-
-    def __exit__(self, *_: object) -> None:
+    def close(self) -> None:
         self._db.close()
 
     def check(self, condition: str) -> None:
