@@ -1,4 +1,4 @@
-"""`[[channel]]` and `[channels]`: rules of one's own, and the parameters that say where a link was."""
+"""`[[channel]]` and `[channels]`: the user's rules, and the parameters of links that name their source."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ MOST_CLICK_IDS = 200
 
 
 class ClickId(NamedTuple):
-    """A parameter that an ad network, a shop or a mailer adds to links, and what it says."""
+    """A parameter that an ad network, a shop or a mailer adds to links, with the source and medium that it stands for."""
 
     parameter: str
     source: str
@@ -49,7 +49,7 @@ class ClickId(NamedTuple):
 
 
 def click_ids(value: object) -> tuple[ClickId, ...]:
-    """Return click ids from texts of three parts: the parameter, its source (which may have blanks), its medium."""
+    """Return click ids from texts with three parts: a parameter, its source (which may have blanks), its medium."""
     found = []
     for one in texts(value):
         words = one.split()
@@ -63,18 +63,18 @@ def click_ids(value: object) -> tuple[ClickId, ...]:
 
 @dataclass(frozen=True, slots=True)
 class ChannelRule:
-    """One `[[channel]]`: arrivals that meet every given condition come through this channel; any of its values may match."""
+    """One `[[channel]]`: the channel of arrivals that meet all its conditions; a condition is met by any of its values."""
 
     channel: str
     site: tuple[str, ...] = ()
-    host: tuple[str, ...] = ()  # of the referring page; hosts below it match, too
-    source: tuple[str, ...] = ()  # with * and ?, in any case; so are the next two
+    host: tuple[str, ...] = ()  # hosts of the referring page, and hosts below them
+    source: tuple[str, ...] = ()  # patterns with * and ?, in small letters or capitals, like medium and campaign
     medium: tuple[str, ...] = ()
     campaign: tuple[str, ...] = ()
-    click_id: tuple[str, ...] = ()  # parameters
+    click_id: tuple[str, ...] = ()  # names of parameters
 
     def matches(self, site: str, host: str, source: str, medium: str, campaign: str, click_id: str) -> bool:
-        """Tell whether an arrival meets all conditions."""
+        """Return whether an arrival meets all conditions."""
         return (
             (not self.site or site in self.site)
             and (not self.host or any(host == one or host.endswith(f".{one}") for one in self.host))

@@ -1,4 +1,4 @@
-"""Detects CSV by its header, whose names tell the fields as the keys of JSON do, and the values prove them."""
+"""Detects CSV by its header: the names of columns suggest the fields, like keys of JSON, and the values must prove them."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from logagg.parse.formats.format import UNITS, UPSTREAM_PARTS, PersonalFields
 from logagg.parse.json_detect import Values, chosen, product_of
 from logagg.parse.lines.reference_times import dated_time
 
-_LEAST = 3  # columns
-_SAMPLE = 200  # lines
-_HEADERS = 3  # lines that are tried as a header
-_LONGEST = 1 << 14  # bytes of a line that is looked at
+_LEAST = 3  # columns, at least
+_SAMPLE = 200  # lines that must prove the fields
+_HEADERS = 3  # lines at the beginning that are tried as a header
+_LONGEST = 1 << 14  # bytes; longer lines are ignored
 _DAYS, _CLOCKS = ("date", "date-local", "date_local", "day"), ("time", "time-local", "time_local", "clock")
-# The times of Athena's tables of load balancers.
+# The names of times in Athena's tables of load balancers.
 _PARTS = dict(
     zip(("request_processing_time", "target_processing_time", "response_processing_time"), UPSTREAM_PARTS, strict=True)
 )
@@ -23,7 +23,7 @@ _MOMENT = "datetime"  # the name of a day and a clock together, which may not be
 
 
 def csv_formats(lines: Sequence[bytes], now: float, personal: PersonalFields) -> Iterator[str]:
-    """Yield the names of the formats that lines have below their headers."""
+    """Yield the format names of lines below the headers that are found."""
     headers = dict.fromkeys(line for line in lines if len(line) <= _LONGEST and _may_be_header(line))
     for header in list(headers)[:_HEADERS]:
         if name := _below(header.decode("utf-8", "replace").rstrip("\r"), lines, now, personal):
@@ -35,7 +35,7 @@ def _may_be_header(line: bytes) -> bool:
 
 
 def _below(header: str, lines: Sequence[bytes], now: float, personal: PersonalFields) -> str:
-    """Return the name of the format of most lines; empty if they lack what a request needs."""
+    """Return the format name of most lines below a header; empty if they lack a field that a request needs."""
     separator = separator_of(header)
     names = next(cells([header], separator))
     texts = [line.decode("utf-8", "replace").rstrip("\r") for line in lines if len(line) <= _LONGEST]
@@ -51,7 +51,7 @@ def _below(header: str, lines: Sequence[bytes], now: float, personal: PersonalFi
 
 
 def _fields(values: Values, now: float, personal: PersonalFields) -> dict[str, str]:
-    """Return the field of each column that has one."""
+    """Return the fields of columns, by name; columns without a field are left out."""
     values = {name: found for name, found in values.items() if name.lower() not in _worthless(values)}
     fields = product_of(values, personal) or chosen(values, now, personal) or _in_two(values, now, personal)
     if fields and values.keys() >= _PARTS.keys():
@@ -60,13 +60,13 @@ def _fields(values: Values, now: float, personal: PersonalFields) -> dict[str, s
 
 
 def _worthless(names: Collection[str]) -> Collection[str]:
-    """Return the columns whose names promise more than they hold: a machine, a distribution of CloudFront."""
+    """Return the columns that are no site despite their names: Splunk's machine, CloudFront's distribution."""
     lower = {name.lower() for name in names}
     return {"host", "cs_host"} if lower & _NO_HOST_BESIDE else ()
 
 
 def _in_two(values: Values, now: float, personal: PersonalFields) -> dict[str, str]:
-    """Return the field of each column where the time is in two."""
+    """Return the fields of columns, by name, if the time is divided into two columns."""
     day, clock = (next((name for name in values if name.lower() in known), "") for known in (_DAYS, _CLOCKS))
     if not (day and clock and _are_moments(values, day, clock)):
         return {}

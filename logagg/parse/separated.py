@@ -1,7 +1,7 @@
-"""Lines of values with one mark between them, in any order and without a header: `$remote_addr|$time_iso8601|$status|...`.
+"""Detects lines of values that one mark separates, in any order and without a header: `$remote_addr|$time_iso8601|$status|...`.
 
-All values of a place decide its field. A template is written only if they prove the time, the client, the status and the request;
-a number that nothing proves is not used.
+The values of a column in all lines decide its field. The columns must prove the time, the client, the status and the request;
+otherwise there is no template. A number without proof of its meaning is not used.
 """
 
 from __future__ import annotations
@@ -16,14 +16,15 @@ from logagg.parse.combined.tokens import Token
 from logagg.parse.lines.reference_times import reads_as_time
 
 _MARKS = ("|", "\t", ";", ",")
-_LEAST = 4  # values of a line
+_LEAST = 4  # values of a line, at least
 _MOST = 100
-_LONGEST = 1 << 14  # bytes of a line that is looked at
+_LONGEST = 1 << 14  # bytes; longer lines are ignored
 _REQUEST = re.compile(rb"[A-Z][A-Z_-]{0,19} +[^ ].* HTTP/[0-9.]+\Z", re.DOTALL)
 _METHOD = re.compile(rb"(?:GET|HEAD|POST|PUT|DELETE|OPTIONS|PATCH|CONNECT|TRACE|PROPFIND|REPORT|PURGE)\Z")
 _TARGET = re.compile(rb"(?:/[^ ]*|\*)\Z")
 _PROTOCOL = re.compile(rb"HTTP/[0-9](?:\.[0-9])?\Z")
-_SHAPED = re.compile(r"<([a-z_0-9]*):(?!dash)[a-z_]+>")  # what is always "-" may mean something in other lines
+# Shapes but for that of "-": a column that is always "-" here may have values in other lines.
+_SHAPED = re.compile(r"<([a-z_0-9]*):(?!dash)[a-z_]+>")
 
 Numbered = Sequence[tuple[int, Column]]
 
@@ -39,7 +40,7 @@ _WRITTEN = {"quoted": b'""', "bracketed": b"[]", "bare": b""}
 
 
 def separated_templates(lines: Sequence[bytes], now: float) -> Iterator[str]:
-    """Yield the template of most of the lines that have one mark between their values."""
+    """Yield the template that fits most lines, for each mark between values."""
     for mark in _MARKS:
         some = [line for line in lines if line.count(mark.encode()) >= _LEAST - 1 and len(line) <= _LONGEST]
         rows = [row for line in some if len(row := _tokens(line.rstrip(b"\r"), _TOKENS[mark])) >= _LEAST]
@@ -54,7 +55,7 @@ def _style(tokens: Sequence[Token]) -> tuple[object, ...]:
 
 
 def _tokens(line: bytes, form: re.Pattern[bytes]) -> list[Token]:
-    """Return the values of a line; nothing if it has no such structure."""
+    """Return the values of a line; an empty list if the line has another structure."""
     tokens, at = list[Token](), 0
     while len(tokens) < _MOST and (found := form.match(line, at)):
         kind = next(kind for kind in _WRITTEN if found[kind] is not None)
@@ -66,7 +67,7 @@ def _tokens(line: bytes, form: re.Pattern[bytes]) -> list[Token]:
 
 
 def _template(columns: Sequence[Column], now: float) -> str:
-    """Return the template of lines with these values; empty if they do not prove what a request needs."""
+    """Return the template for lines with these values; empty if the values do not prove all fields that a request needs."""
     fields = dict(_proved(list(enumerate(columns)), now))
     if not {"time_any", "client", "status"} <= set(fields.values()) or not {"request", "target"} & set(fields.values()):
         return ""
@@ -79,7 +80,7 @@ def _template(columns: Sequence[Column], now: float) -> str:
 
 
 def _behind(columns: Sequence[Column], fields: Mapping[int, str], status: int) -> Numbered:
-    """Return the columns behind the status that have values, without those of its upstream, up to the first with another meaning."""
+    """Return the columns with values after the status, without those of its upstream, up to the first one with another meaning."""
     behind = list[tuple[int, Column]]()
     for number, column in list(enumerate(columns))[status + 1 :]:
         if number in fields:
@@ -91,11 +92,11 @@ def _behind(columns: Sequence[Column], fields: Mapping[int, str], status: int) -
 
 
 def _proved(columns: Numbered, now: float) -> Iterator[tuple[int, str]]:
-    """Yield the columns whose values prove a field, each field once."""
+    """Yield the columns whose values prove their field; each field is used once."""
     left = dict(columns)
     for field, proves in _proofs(now).items():
         found = [number for number, column in left.items() if column.values and proves(column)]
-        if field == "client":  # a server's own address is always the same
+        if field == "client":  # an address that never varies may be the server's own
             found.sort(key=lambda number: -len(set(left[number].values)))
         if found:
             yield found[0], field
@@ -103,7 +104,7 @@ def _proved(columns: Numbered, now: float) -> Iterator[tuple[int, str]]:
 
 
 def _proofs(now: float) -> Mapping[str, Callable[[Column], bool]]:
-    """Return what the values of a field are like, the most telling field first."""
+    """Return, by field, the test of its values; the field with the strictest test comes first."""
     return {
         "time_any": lambda one: all(reads_as_time("time_any", value, now) for value in one.values),
         "client": lambda one: one.has_clients and len(one.values) == len(one.tokens) and not _are_lists(one.values),

@@ -1,1 +1,1 @@
-"""Where visitors come from: referrers, tagged links and click ids -> channel, source and medium."""
+"""Channels: finds the channel, source and medium of a visitor from the referrer, and from tags and click ids of the link."""

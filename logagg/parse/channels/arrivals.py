@@ -1,6 +1,6 @@
-"""One arrival: from which source, by which medium, through which channel.
+"""Decides on the source, medium and channel of an arrival.
 
-What the link itself says (`utm_source` and so on) comes first, then a click id, then the referring page.
+Tags of the link (`utm_source` and so on) come first, then its click id, then the referring page.
 """
 
 from __future__ import annotations
@@ -15,21 +15,21 @@ from logagg.config.channels import ChannelRule, ClickId
 from logagg.parse.channels.groups import DIRECT, INTERNAL, SPAM, group_of
 from logagg.parse.channels.sources import EMAIL, SEARCH, Source, sources
 
-REMEMBERED = 1 << 14  # distinct combinations of site, referring host and tags kept between batches
+REMEMBERED = 1 << 14  # combinations of site, referring host and tags whose arrivals are kept between batches
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f]+")
 
 
 class Tags(NamedTuple):
-    """The origin of a visit by the query of its link; each may be empty."""
+    """The tags in the query of a link; each may be empty."""
 
     source: str = ""
     medium: str = ""
     campaign: str = ""
-    click_id: str = ""  # the name of the parameter
+    click_id: str = ""  # the name of its parameter; the value is not needed
 
 
 class Arrival(NamedTuple):
-    """The facts about an entry."""
+    """The facts about an entry: where it comes from."""
 
     channel: str
     referrer_source: str
@@ -41,7 +41,7 @@ UNTAGGED = Tags()
 
 @dataclass(frozen=True, slots=True)
 class _Origin:
-    """A source with its category, and the medium that follows from how it is known."""
+    """A source with its category, and its medium: that depends on whether a tag, a click id or a referrer names the source."""
 
     name: str = ""
     category: str = ""
@@ -52,16 +52,16 @@ _NOWHERE = _Origin()
 
 
 class Channels:
-    """Tells the channel of arrivals, and remembers the most recent ones. Thread-safe."""
+    """Decides on arrivals, and remembers the most recent ones. Thread-safe."""
 
     def __init__(self, rules: Sequence[ChannelRule] = (), click_ids: Sequence[ClickId] = (), limit: int = 256) -> None:
         self._rules = rules
-        self._limit = limit  # characters of a value
+        self._limit = limit  # characters of a value, at most
         self._click_ids = {one.parameter: one for one in click_ids}
         self.arrival = lru_cache(REMEMBERED)(self._arrival)
 
     def _arrival(self, site: str, host: str, tags: Tags) -> Arrival:
-        """Return what is known of an arrival at a site from a page of a host, which may be empty, by a link with tags."""
+        """Return the arrival at a site by a link with tags on a page of a host; without a referrer, `host` is empty."""
         said, clicked, referring = self._said(tags), self._clicked(tags), _referring(host)
         origin = next((one for one in (said, clicked, referring) if one.name), _NOWHERE)
         medium = (tags.medium or self._medium(origin, clicked, referring)).lower()
@@ -85,7 +85,7 @@ class Channels:
         return _Origin(known.name if known else found.source, known.category if known else "", found.medium)
 
     def _medium(self, origin: _Origin, clicked: _Origin, referring: _Origin) -> str:
-        """Return the medium of a link that does not say it: that of a click id or referrer which names the same source."""
+        """Return the medium of a link without a tag for it: from the click id or referrer, if that names the same source."""
         return next((one.medium for one in (clicked, referring) if one.name == origin.name), origin.medium)
 
 
@@ -112,6 +112,6 @@ def _channel(site: str, host: str, tags: Tags, origin: _Origin, medium: str) -> 
 
 
 def _are_related(site: str, host: str) -> bool:
-    """Tell whether one is below the other: shop.example.com and example.com."""
+    """Return whether one host is below the other, such as shop.example.com and example.com."""
     site = site.removeprefix("www.")
     return "." in site and "." in host and (host.endswith(f".{site}") or site.endswith(f".{host}"))

@@ -1,7 +1,7 @@
-"""Entries among the rows of a batch, and what is known of each: channel, source, medium, campaign.
+"""Entries among the rows of a batch, and their channel, source and medium.
 
-An entry is a page view or a click that no page of its own site led to. Few things decide where it comes from: the site, the host of the
-referring page, and the tags of the link. Each combination of them is looked at once; rows take the number of theirs.
+An entry is a page view or a click that no page of its own site led to. Three values decide on its arrival: the site, the host of the
+referring page, and the tags of the link. The decision is made once for each combination of them; a row has the number of its combination.
 """
 
 from __future__ import annotations
@@ -18,21 +18,22 @@ from logagg.columnar.slices import Codes
 from logagg.parse.channels.arrivals import UNTAGGED, Arrival, Channels, Tags
 
 Numbers = npt.NDArray[np.int64]
-_SPARSE = 1 << 16  # possible combinations beside four for each row, up to which a table of all is faster than a sort
+# With at most so many possible combinations, plus four for each row, a table of all of them is faster than a sort.
+_SPARSE = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
 class Entries:
-    """The rows of a batch that may be entries, and what decides on their arrivals."""
+    """The rows of a batch that may be entries, and the values that decide on their arrivals."""
 
     referrers: Codes  # the number of each row's referrer; -1: the row is not an entry
     host_of: Codes  # the number of each referrer's host
     hosts: Sequence[str]
-    site: Codes  # of each row
+    site: Codes  # the number of each row's site
     sites: Sequence[str]
 
     def arrivals(self, channels: Channels, tagged: Codes | None, tags: Sequence[Tags]) -> dict[str, pa.Array]:
-        """Return the columns of entries, null for other rows. `tagged` has the number of each row's tags, if it is not 0 for all."""
+        """Return the columns of entries, null for other rows. `tagged` has the number of each row's tags; None: no row has tags."""
         if tagged is None and len(self.sites) == 1:
             found = [channels.arrival(self.sites[0], host, UNTAGGED) for host in self.hosts]
             return _columns(found, self.host_of, self.referrers)
@@ -52,9 +53,9 @@ class Entries:
 
 
 def _columns(found: Sequence[Arrival], number_of: Codes, codes: Codes) -> dict[str, pa.Array]:
-    """Return a column of each field; `number_of` has the arrival of each code, and the code -1 is null.
+    """Return a column for each field of an arrival; `number_of` has the number of the arrival for each code; -1 is null.
 
-    The columns share the buffer that says which rows are null.
+    The columns share the buffer with the bits for nulls.
     """
     valid = pa.py_buffer(np.packbits(codes >= 0, bitorder="little"))
     columns = {}
@@ -68,7 +69,7 @@ def _columns(found: Sequence[Arrival], number_of: Codes, codes: Codes) -> dict[s
 
 
 def _combined(sides: Sequence[tuple[Codes, int]]) -> tuple[list[Numbers], Codes]:
-    """Return the distinct combinations of some columns of numbers, column by column, and for each row that of its own."""
+    """Return the distinct combinations of some columns of numbers, as columns, and the number of each row's combination."""
     keys = np.zeros(len(sides[0][0]), np.int64)
     for codes, size in sides:
         keys = keys * size + codes

@@ -1,6 +1,6 @@
-"""The channel of a source, a medium and a campaign: the default channel groups of Google Analytics 4, restated, in its order.
+"""The channel for a source, medium and campaign, by the default channel groups of Google Analytics 4, in their order.
 
-Assistants of AI have a channel of their own, behind Organic Search. The first group that fits decides.
+One group is added after Organic Search: AI Assistants. The first group that fits decides.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _DISPLAY = ("display", "banner", "expandable", "interstitial", "cpm")
 _SOCIAL = ("social", "social-network", "social-media", "sm", "social network", "social media")
 _EMAIL = ("email", "e-mail", "e_mail", "e mail")
 
-Group = Callable[[str, str, str, str], bool]  # of category, source, medium and campaign, in lower case
+Group = Callable[[str, str, str, str], bool]  # arguments: category, source, medium and campaign, in lower case
 
 
 def _paid(wanted: str) -> Group:

@@ -1,4 +1,4 @@
-"""The settings of channels, and what is shared by all who have the same."""
+"""The settings of channels, and the memory that tasks with equal settings share."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class ChannelSettings:
         return cls(config.channel_rules, named.click_ids, keys)
 
     def shared(self) -> Channels:
-        """Return the channels of these settings, with what they remember."""
+        """Return the channels for these settings, with the arrivals that they remember."""
         return _channels(self.rules, self.click_ids, self.keys.limit)
 
 
@@ -41,6 +41,6 @@ def _bytes(names: Iterable[str]) -> Keys:
     return tuple(name.encode() for name in names)
 
 
-@lru_cache(2)  # of this configuration, and of the one before a reload
+@lru_cache(2)  # for this configuration, and for the one before a reload
 def _channels(rules: tuple[ChannelRule, ...], click_ids: tuple[ClickId, ...], limit: int) -> Channels:
     return Channels(rules, click_ids, limit)

@@ -1,7 +1,7 @@
-"""Sources by open lists: the host of a referring page, or a name in a tagged link -> the source and its category.
+"""Sources from open lists: finds the source and its category by the host of a referring page, or by a name in a tag.
 
-`sources.tsv` is Matomo's, `more_sources.tsv` is ours and comes first, `spam.tsv` has hosts of referrer spam. `scripts/vendor_channels.py`
-renews those of Matomo.
+`more_sources.tsv` is ours, and comes first; `sources.tsv` and `spam.tsv`, hosts of referrer spam, are Matomo's.
+`scripts/vendor_channels.py` updates those of Matomo.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from typing import Self
 
 SEARCH, SOCIAL, AI, VIDEO, SHOPPING, EMAIL = CATEGORIES = ("search", "social", "ai", "video", "shopping", "email")
 _LISTS = ("more_sources.tsv", "sources.tsv")
-_LABELS = 8  # of a host that are looked at, from its end
+_LABELS = 8  # labels of a host that are compared, counted from its end
 _COUNTRY = re.compile(r"[a-z]{2}")
-_SECOND = frozenset({"com", "org", "net", "co", "it", "edu"})  # before a country: google.co.uk
-_ANY = "{}"  # stands for a country, as the first label or the last
+_SECOND = frozenset({"com", "org", "net", "co", "it", "edu"})  # labels that may stand before a country: google.co.uk
+_ANY = "{}"  # in a list: any country, as the first or last label
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A known source."""
+    """A source of the lists."""
 
     name: str
     category: str
@@ -34,13 +34,13 @@ class Sources:
     """All sources of the lists."""
 
     exact: dict[str, Source] = field(default_factory=dict)  # by host
-    within: dict[str, Source] = field(default_factory=dict)  # by host; hosts below it are meant, too
-    named: dict[str, Source] = field(default_factory=dict)  # by what tagged links call it, in lower case
+    within: dict[str, Source] = field(default_factory=dict)  # by host, for hosts below it as well
+    named: dict[str, Source] = field(default_factory=dict)  # by its name in tags, in lower case
     spam: frozenset[str] = frozenset()
 
     @classmethod
     def read(cls) -> Self:
-        """Return those of the lists; of several with one host, the first counts."""
+        """Read the lists; if several sources have the same host, the first counts."""
         found = cls(spam=frozenset(host for (host,) in _rows("spam.tsv")))
         for name in _LISTS:
             for category, title, hosts, *names in _rows(name):
@@ -65,12 +65,12 @@ class Sources:
         return None
 
     def called(self, name: str) -> Source | None:
-        """Return the source that a tagged link calls so: by its name, or by a host of it."""
+        """Return the source for a name in a tag, which may be the source's name or one of its hosts."""
         name = name.lower()
         return self.named.get(name) or self.of_host(name.removeprefix("www."))
 
     def is_spam(self, host: str) -> bool:
-        """Tell whether a host, or one above it, is known for referrer spam."""
+        """Return whether the list of referrer spam has a host, or one above it."""
         return any(one in self.spam for one in _suffixes(host))
 
 
@@ -94,7 +94,7 @@ def _suffixes(host: str) -> Iterator[str]:
 
 
 def _patterns(host: str) -> Iterator[str]:
-    """Yield a host as lists may have it: as it is, and with its country left open."""
+    """Yield the forms of a host in lists: the host itself, and the host with any country."""
     yield host
     labels = host.split(".")
     if len(labels) < 2:

@@ -1,4 +1,4 @@
-"""Tags of links: what query strings say of source, medium and campaign, and the click id that they have."""
+"""Tags of links: source, medium and campaign in query strings, and click ids."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class TagKeys:
     source: Keys = ()
     medium: Keys = ()
     campaign: Keys = ()
-    click_ids: Keys = ()  # the first that a query has a value for counts
-    limit: int = 256  # characters of a value
+    click_ids: Keys = ()  # the first one with a value counts
+    limit: int = 256  # characters of a value, at most
 
     @property
     def texts(self) -> list[Keys]:
@@ -34,9 +34,9 @@ class TagKeys:
 
 
 def read_tags(queries: Slices, wanted: Mask, keys: TagKeys) -> tuple[Codes | None, list[Tags]]:
-    """Return the number of each query's tags, and the distinct tags, of which number 0 is none; only `wanted` are read.
+    """Return the number of each query's tags, and the distinct tags; number 0 means without tags. Only `wanted` queries are read.
 
-    Without any tag there are no numbers.
+    The numbers are None if no query has tags.
     """
     rows = np.flatnonzero(wanted)
     names = [key for some in (*keys.texts, keys.click_ids) for key in some]
@@ -51,12 +51,12 @@ def read_tags(queries: Slices, wanted: Mask, keys: TagKeys) -> tuple[Codes | Non
     combined: npt.NDArray[np.int64] = np.zeros(rows.size, np.int64)
     for column, size in zip(columns, sizes, strict=True):
         combined = combined * size + column
-        combined = np.unique(combined, return_inverse=True)[1]  # so that the next product is small
+        combined = np.unique(combined, return_inverse=True)[1]  # small numbers, so that the next product fits
     example: npt.NDArray[np.int64]
     numbers: npt.NDArray[np.int64]
     _, example, numbers = np.unique(combined, return_index=True, return_inverse=True)
     codes = np.zeros(len(queries), np.int32)
-    codes[rows] = numbers.astype(np.int32) + np.int32(1)  # 0 is none
+    codes[rows] = numbers.astype(np.int32) + np.int32(1)  # 0: without tags
     return codes, [UNTAGGED, *(_tags(texts, clicked, keys, int(row)) for row in example)]
 
 
@@ -68,7 +68,7 @@ def _texts(queries: Slices, keys: TagKeys) -> list[EncodedText]:
 
 
 def _click_ids(queries: Slices, names: Keys) -> npt.NDArray[np.int64]:
-    """Return, of each query, the number of the first name that it has a value for, from 1; 0 if there is none."""
+    """Return, for each query, the number of the first name with a value in it, counted from 1; 0 if it has none."""
     if not names:
         return np.zeros(len(queries), np.int64)
     starts, ends = urls.find_values(*queries.places, [[name] for name in names])

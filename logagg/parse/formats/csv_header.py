@@ -1,8 +1,8 @@
-"""CSV: lines of values with a separator between them, below a header that names the columns.
+"""CSV: lines of separated values, below a header with the names of the columns.
 
 The name of such a format has the field of each column, `-` for an unused one, and the header: `csv:time_any,client,-,status:"time","ip","id","status"`.
-The header has the separator, and lines that begin with it are no requests: exports that were joined have it several times. Without a header,
-the values of `csv:` have commas between them, and those of `tsv:` tabs.
+The header determines the separator. Lines that begin with the header are skipped, since joined exports have it several times. Without a header,
+`csv:` separates values by commas, and `tsv:` by tabs.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ CSV_NAMES = ("csv:", "tsv:")
 SEPARATORS = ("\t", ";", "|", ",")
 UNUSED = "-"
 VALUE = "value"
-_LONGEST = 1 << 14  # bytes of a header
+_LONGEST = 1 << 14  # bytes of a header, at most
 _NAME = re.compile(r"[A-Za-z_@][\w@ .:()/-]{0,63}\Z")
-# Columns of exports that hold whole lines, the preferred one first.
+# Names of columns with whole lines, in exports; the preferred one first.
 _MESSAGES = ("_raw", "@message", "line", "message", "log", "msg", "body", "textpayload")
 
 
@@ -49,42 +49,42 @@ def csv_format(name: str, personal: PersonalFields) -> Format:
         comment=header.encode("utf-8", "surrogateescape"),
         escaped=False,
         doubled=True,
-        encoded=frozenset({"agent"}),  # CloudFront's are; one that has a blank is taken as it is
+        encoded=frozenset({"agent"}),  # CloudFront encodes agents; an agent with a blank is not encoded
     )
 
 
 def csv_name(fields: Sequence[str], header: str) -> str:
-    """Return the name of the format of lines below a header."""
+    """Return the format name of lines below a header."""
     return f"csv:{','.join(one or UNUSED for one in fields)}:{header}"
 
 
 def separator_of(header: str) -> str:
-    """Return the separator of a header: the one that it has most of."""
+    """Return the separator of a header: the one that occurs most often in it."""
     return max(SEPARATORS, key=header.count)
 
 
 def cells(lines: Sequence[str], separator: str) -> Iterator[list[str]]:
-    """Yield the values of each line; none for a line that is not CSV."""
+    """Yield the values of each line; an empty list for a line that is not CSV."""
     for line in lines:
         with suppress(csv.Error, StopIteration):
             yield next(csv.reader([line], delimiter=separator))
 
 
 def csv_value(number: int) -> Format:
-    """Return what reads one value of a line of CSV, whatever the others are."""
+    """Return the format that reads one value of a line of CSV, and ignores the others."""
     columns = (*[Column("")] * (number - 1), Column(VALUE))
     return Format("", columns=columns, separator=b",", needed=number, open_end=True, escaped=False, doubled=True)
 
 
 def names_of(line: bytes) -> list[str]:
-    """Return the names of the columns in a header; nothing for another line."""
+    """Return the names of the columns in a header; an empty list for any other line."""
     text = line.decode("utf-8", "replace").rstrip("\r") if len(line) <= _LONGEST else ""
     names = next(cells([text], separator_of(text)), [])
     return names if len(names) > 1 and all(_NAME.match(name) for name in names) else []
 
 
 def message_column(lines: Iterable[bytes]) -> int:
-    """Return the number of the column that a header names as that of a whole line; 0 if there is no such header."""
+    """Return the number of the column that holds whole lines, by its name in a header; 0 without such a header."""
     for line in lines:
         names = [name.lower() for name in names_of(line)]
         if found := next((name for name in _MESSAGES if name in names), ""):

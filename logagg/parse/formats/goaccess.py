@@ -1,7 +1,7 @@
 r"""GoAccess's format strings: `%h %^[%d:%t %^] "%r" %s %b "%R" "%u"`.
 
-Some letters mean something else to Apache (`%u`, `%h %t`). A string is GoAccess's if it has a specifier that Apache does not know:
-each has a date, `%d` or `%x`, which is how they are told apart.
+Some letters mean something else to Apache (`%u`, `%h %t`). A string is GoAccess's if it has a specifier that Apache does not
+have: each string of GoAccess needs a date, `%d` or `%x`.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ import re
 from collections.abc import Iterator, Mapping
 
 from logagg.errors import FormatError
-from logagg.parse.formats.templates import Part, Value
+from logagg.parse.formats.templates import Part, Value, unescaped
 
-LISTED = "client,"  # a list of addresses
-_BRACED = re.compile(r"%[<>]?\{[^}]*\}")  # Apache's, which may have the letters of a time in it
+LISTED = "client,"  # the field of a list of addresses
+_BRACED = re.compile(r"%[<>]?\{[^}]*\}")  # a directive of Apache, which may contain letters of a time
 _OURS = re.compile(r"%[dx~]|%\^(?!FB|t[io])|~h\{")
 SPECIFIERS: Mapping[str, str] = {
     "x": "time_any",
@@ -41,7 +41,7 @@ SPECIFIERS: Mapping[str, str] = {
     "n": "nanoseconds",
     "^": "",
 }
-# Several specifiers that are one value to us: GoAccess skips a port, a fraction of a second, and the offset from UTC.
+# Several specifiers that are read as one value, with the parts that GoAccess skips: a port, a fraction of a second, an offset from UTC.
 _TOGETHER = (
     (r"%d:%t %\^(?=\])", "time_any"),
     (r"%d[:T]%t(?:[.,]%\^)?", "time_any"),
@@ -54,13 +54,13 @@ _TOKENS = re.compile("|".join([*(f"({pattern})" for pattern, _ in _TOGETHER), r"
 
 
 def is_goaccess(text: str) -> bool:
-    """Tell whether a format string is GoAccess's, not Apache's or nginx's."""
+    """Return whether a format string is GoAccess's, instead of Apache's or nginx's."""
     return "$" not in text and bool(_OURS.search(_BRACED.sub("", text)))
 
 
 def parts_of(text: str) -> Iterator[Part]:
     """Return the literals and fields of a string, in order. A `%~`, for any number of blanks, is left out."""
-    text, at, literal = text.replace(r"\"", '"').replace(r"\t", "\t"), 0, ""
+    text, at, literal = unescaped(text, '"t'), 0, ""
     for found in _TOKENS.finditer(text):
         literal += text[at : found.start()]
         at = found.end()

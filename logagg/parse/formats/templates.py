@@ -28,9 +28,9 @@ class Value:
     listed: bool = False
 
 
-ANY = "any"  # the shape of a value that may be anything, although its field has a shape
+ANY = "any"  # the shape of a value that may be anything, even if its field has a shape
 LISTS = frozenset({*CLIENTS, "forwarded", "upstream_seconds"})  # fields whose values may be lists
-_WRITTEN = {"t": "\t", "r": "\r", "n": "\n"}  # the meaning of a letter after a backslash in nginx's configuration
+_CONTROLS = {"t": "\t", "r": "\r", "n": "\n"}  # the meaning of a letter after a backslash in a server's configuration
 
 # A part is a literal or a place.
 Part = bytes | Value
@@ -46,8 +46,12 @@ def unwrap(text: str) -> tuple[str, str]:
     if not pieces:
         raise FormatError(f"log format {text!r}: no quoted string in it", "give the string between the quotes")
     body = "".join(single or double for single, double in pieces)
-    body = re.sub(r"\\(['\"\\trn])", lambda found: _WRITTEN.get(found[1], found[1]), body)
-    return body, escape[1] if escape else "default"
+    return unescaped(body, "'\"\\trn"), escape[1] if escape else "default"
+
+
+def unescaped(text: str, characters: str) -> str:
+    """Return a text in which a backslash before one of these characters is read as in a server's configuration."""
+    return re.sub(rf"\\([{re.escape(characters)}])", lambda found: _CONTROLS.get(found[1], found[1]), text)
 
 
 def parts_of(text: str, user_id: str) -> Iterator[Part]:
@@ -58,7 +62,7 @@ def parts_of(text: str, user_id: str) -> Iterator[Part]:
 
 
 def _nginx(text: str, user_id: str) -> Iterator[Part]:
-    text = text.replace(r"\t", "\t")
+    text = unescaped(text, "t")
     for literal, braced, plain in re.findall(r"([^$]+)|\$\{(\w+)\}|\$(\w+)", text):
         if literal:
             yield literal.encode()
@@ -68,8 +72,7 @@ def _nginx(text: str, user_id: str) -> Iterator[Part]:
 
 
 def _named(name: str, field: str) -> Value:
-    """Return the place for a server's variable: a value of the server itself has a shape, a value that a client has
-    sent may be anything."""
+    """Return the place for a server's variable. A value of the server has a shape; a value from a client may be anything."""
     shape = SHAPE_OF_UNUSED.get(name, "") if not field else "" if name in SENT else _shape_of(field)
     return Value(field, shape, listed=name.startswith("upstream_") or field in LISTS)
 
@@ -82,7 +85,7 @@ _OWN = re.compile(r"<([a-z_0-9]*)(?::([a-z_]+))?>")
 
 
 def _own(text: str) -> Iterator[Part]:
-    text, at = text.replace(r"\t", "\t"), 0
+    text, at = unescaped(text, "t"), 0
     for found in _OWN.finditer(text):
         if found.start() > at:
             yield text[at : found.start()].encode()
@@ -106,7 +109,7 @@ def _own_value(field: str, shape: str, text: str) -> Value:
 
 
 def _apache(text: str, user_id: str) -> Iterator[Part]:
-    text = text.replace(r"\"", '"').replace(r"\t", "\t")
+    text = unescaped(text, '"t')
     pattern = re.compile(r"%(?:!?\d{3}(?:,\d{3})*)?[<>]?(\{[^}]*\})?(\^t[io]|[%a-zA-Z])")
     at = 0
     for found in pattern.finditer(text):
@@ -169,13 +172,13 @@ def _step(value: Value, field: str, until: bytes, before: bytes) -> Step:
     """Return the step for a value, given the literals after it and before it."""
     shape = value.shape
     if shape == "client" and not (before.endswith(b" ") and until.startswith(b" ")):
-        shape = "client_or_dash"  # where nothing else can be taken for it
+        shape = "client_or_dash"  # it cannot be confused with another value here
     quoted = before.endswith(b'"') and until.startswith(b'"')
     return Step(field, until, quoted, shape, value.listed and until.startswith(b" "))
 
 
 def prefer(fields: list[str]) -> list[str]:
-    """Use each field once, at its first occurrence; one time, in whichever form; the request rather than its components."""
+    """Use each field once, at its first occurrence; only one time, in any form; and the request instead of its components."""
     seen: set[str] = set()
     kept = []
     for name in one_client(fields):
@@ -188,10 +191,10 @@ def prefer(fields: list[str]) -> list[str]:
 
 
 def one_client(fields: list[str]) -> list[str]:
-    """Choose who the client is among `CLIENTS`.
+    """Choose which of `CLIENTS` is the client.
 
-    An address that a header names is the client only where the line has no other; else it is forwarded, as a list is, and
-    counts if the other one is that of a proxy which is trusted.
+    An address from a header is the client only if the line has no other address. Otherwise it is forwarded, like a list, and
+    counts if the other address is that of a trusted proxy.
     """
     client = next((name for name in CLIENTS if name in fields), "client")
     forwarded = "" if "forwarded" in fields or client == "sent_client" else "forwarded"
