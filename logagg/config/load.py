@@ -32,29 +32,29 @@ from logagg.errors import ConfigError
 
 def load(path: Path | None, environ: Mapping[str, str] | None = None) -> Config:
     """Return the configuration of a file (None: no file) and the environment. Raises ConfigError."""
-    written = TomlFile.read(path) if path else TomlFile(FILE, {}, {})
-    written.refuse_unknown(
-        "", written.document, [one.name for one in SETTINGS if not one.section] + [*SECTIONS, *_LISTS, _RECEIVERS]
+    toml = TomlFile.read(path) if path else TomlFile(FILE, {}, {})
+    toml.refuse_unknown(
+        "", toml.document, [one.name for one in SETTINGS if not one.section] + [*SECTIONS, *_LISTS, _RECEIVERS]
     )
     changes = {
-        section: dataclasses.replace(getattr(Config(), section), **_values(written, section, environ))
+        section: dataclasses.replace(getattr(Config(), section), **_values(toml, section, environ))
         for section in SECTIONS
     }
-    rules = tuple(read_rule(*one) for one in written.tables("rule"))
-    rollups = tuple(read_rollup(*one) for one in written.tables("rollup"))
+    rules = tuple(read_rule(*one) for one in toml.tables("rule"))
+    rollups = tuple(read_rollup(*one) for one in toml.tables("rollup"))
     refuse_twins(rollups)
-    logs = tuple(read_log(*one) for one in written.tables("log"))
+    logs = tuple(read_log(*one) for one in toml.tables("log"))
     refuse_twin_logs(logs)
-    alerts, receivers = _alerts(written)
+    alerts, receivers = _alerts(toml)
     refuse_coarse(alerts, changes["retention"].minute)
     folder = path.parent if path else None
     logs = tuple(begin_at(folder, log) for log in logs)
     return Config(
-        **_values(written, "", environ),
+        **_values(toml, "", environ),
         **changes,
         rules=rules or DEFAULT_RULES,
         rollups=rollups,
-        channel_rules=tuple(read_channel(*one) for one in written.tables("channel")),
+        channel_rules=tuple(read_channel(*one) for one in toml.tables("channel")),
         logs=logs,
         watched=alerts,
         receivers=receivers,
@@ -66,11 +66,11 @@ _LISTS = ("rule", "rollup", "channel", "log", "alert")
 _RECEIVERS = "notify"
 
 
-def _alerts(written: TomlFile) -> tuple[tuple[AlertConfig, ...], tuple[NotifyConfig, ...]]:
-    named = written.table(_RECEIVERS).items()
-    found = (read_receiver(name, written.place(f"{_RECEIVERS}.{name}"), table) for name, table in named)
-    receivers = tuple(_with_files(one, Path(written.file).parent) for one in found)
-    alerts = tuple(read_alert(*one) for one in written.tables("alert"))
+def _alerts(toml: TomlFile) -> tuple[tuple[AlertConfig, ...], tuple[NotifyConfig, ...]]:
+    named = toml.table(_RECEIVERS).items()
+    found = (read_receiver(name, toml.place(f"{_RECEIVERS}.{name}"), table) for name, table in named)
+    receivers = tuple(_with_files(one, Path(toml.file).parent) for one in found)
+    alerts = tuple(read_alert(*one) for one in toml.tables("alert"))
     refuse_unclear(alerts, receivers)
     return alerts, receivers
 
@@ -82,21 +82,21 @@ def _with_files(receiver: NotifyConfig, folder: Path) -> NotifyConfig:
     return dataclasses.replace(receiver, **placed)
 
 
-def _values(written: TomlFile, section: str, environ: Mapping[str, str] | None) -> dict[str, Any]:
+def _values(toml: TomlFile, section: str, environ: Mapping[str, str] | None) -> dict[str, Any]:
     """Return the settings of a section that the environment or the file names, by field."""
     environ = os.environ if environ is None else environ
     settings = [one for one in SETTINGS if one.section == section]
-    table = written.table(section) if section else written.document
+    table = toml.table(section) if section else toml.document
     if section:
-        written.refuse_unknown(section, table, [one.name for one in settings])
+        toml.refuse_unknown(section, table, [one.name for one in settings])
     values = {}
     for one in settings:
         if environ.get(one.variable) or (one.variable in environ and not one.kind.is_path):
             place = Location(f"environment variable {one.variable}", {})
             values[one.field] = converted(place, "", one.kind.convert, one.kind.read(environ[one.variable]))
         elif one.name in table:
-            value = converted(written.place(section), one.name, one.kind.convert, table[one.name], section)
-            values[one.field] = _located(value, Path(written.file).parent) if one.kind.is_path else value
+            value = converted(toml.place(section), one.name, one.kind.convert, table[one.name], section)
+            values[one.field] = _located(value, Path(toml.file).parent) if one.kind.is_path else value
     return values
 
 

@@ -1,3 +1,3 @@
 """In: chunks, in buffers of shared memory.
-Out: a future of the events of each, parsed in processes of their own.
-Promise: the buffers have a fixed number and size; if a parser dies, its chunks are parsed by this process."""
+Out: for each chunk, a future of its events, parsed in another process.
+Promise: the number and the size of buffers are fixed; if a parser dies, this process parses its chunks."""

@@ -91,7 +91,7 @@ KEYS = (
     Key(("x",), "exclude", "any value but the first one of the row, or those of the marked ones", "Rows"),
     Key(("v", "l"), "requests", "the requests of the row", "Rows"),
     Key(("escape", "backspace"), "back", "undo the last step: a search, a filter, a window", "Rows"),
-    Key(("~",), "flip", "turn the last filter: is, is not", "Rows"),
+    Key(("~",), "flip", "negate the last filter: is, is not", "Rows"),
     Key(("\\",), "clear", "clear all filters", "Rows"),
 )
 BY_KEY: Mapping[str, Key] = {name: key for key in KEYS for name in key.keys}

@@ -60,7 +60,7 @@ def test_what_has_no_literals_of_a_format_does_not_match_it(fmt: Format) -> None
                 assert has_literals([some], fmt) or not some or not count([some], fmt, NOW)
 
 
-class Book:
+class Formats:
     """The formats of sources, by their chunks."""
 
     def __init__(self, given: str = "", **known: str) -> None:
@@ -77,40 +77,40 @@ class Book:
 
 def test_the_format_of_the_generation_before_guides() -> None:
     likely = first(TWO_ADDRESSES).replace("<:addresses> <client:peer>", "<client:peer> <:addresses>")
-    book = Book(a=likely, b="unknown $nonsense")
-    assert book.of("a", TWO_ADDRESSES) == likely
-    assert book.of("b", TWO_ADDRESSES) == first(TWO_ADDRESSES)
+    logs = Formats(a=likely, b="unknown $nonsense")
+    assert logs.of("a", TWO_ADDRESSES) == likely
+    assert logs.of("b", TWO_ADDRESSES) == first(TWO_ADDRESSES)
 
 
 def test_what_parsers_find_is_remembered_once() -> None:
-    book = Book()
-    assert book.of("a", COMBINED) == "combined"
-    book.formats.learn("a", ("vhost-combined",))
-    book.formats.learn("a", ("vhost-combined", "combined"))
-    assert book.formats.take_learned() == {"a": ["vhost-combined"]}
-    assert book.formats.take_learned() == {}
-    assert book.of("a", COMBINED) == book.formats.name_of("a") == "combined or vhost-combined"
+    logs = Formats()
+    assert logs.of("a", COMBINED) == "combined"
+    logs.formats.learn("a", ("vhost-combined",))
+    logs.formats.learn("a", ("vhost-combined", "combined"))
+    assert logs.formats.take_learned() == {"a": ["vhost-combined"]}
+    assert logs.formats.take_learned() == {}
+    assert logs.of("a", COMBINED) == logs.formats.name_of("a") == "combined or vhost-combined"
 
 
 def test_a_given_format_has_no_others() -> None:
-    book = Book("common")
-    assert not book.formats.detects
-    assert book.of("a", COMBINED) == ""
-    assert book.refused == ["a"]
-    assert not book.formats.reads("a", COMBINED)
+    logs = Formats("common")
+    assert not logs.formats.detects
+    assert logs.of("a", COMBINED) == ""
+    assert logs.refused == ["a"]
+    assert not logs.formats.reads("a", COMBINED)
 
 
 @pytest.mark.parametrize("known", [True, False])
 def test_a_last_line_can_be_read(known: bool) -> None:
-    book = Book()
+    logs = Formats()
     common = COMBINED.split(b' "-"')[0]
     if known:
-        book.of("a", common)
-    assert book.formats.reads("a", common)
-    assert not book.formats.reads("a", common[:-12])
-    assert not book.formats.is_closed("a")
-    assert book.of("a", COMBINED) == ("common" if known else "combined")
-    assert book.formats.is_closed("a") is not known
+        logs.of("a", common)
+    assert logs.formats.reads("a", common)
+    assert not logs.formats.reads("a", common[:-12])
+    assert not logs.formats.is_closed("a")
+    assert logs.of("a", COMBINED) == ("common" if known else "combined")
+    assert logs.formats.is_closed("a") is not known
 
 
 def test_names_of_several_formats_compile_again() -> None:
