@@ -1,7 +1,7 @@
 """Renew `logagg/parse/events/ai_robots.tsv`: the AI crawlers and assistants of the AI Crawler Index.
 
 Run it with the Python of .venv, and review the diff. The index is data of the package ai-crawler-index (CC0-1.0), which is
-not a dependency: a list that decides what a lake says should change by a commit that somebody has read.
+not a dependency: a list that decides what a lake says should change by a commit that a person has read.
 """
 
 from __future__ import annotations

@@ -236,9 +236,9 @@ def _lake(shared: Shared) -> Path:
 
 def _owned(shared: Shared) -> Path:
     """Return the lake, to write into. Raises LakeError if it belongs to another user."""
-    from logagg.lake.layout import refuse_strangers
+    from logagg.lake.layout import prepare_to_write
 
-    refuse_strangers(shared.lake)
+    prepare_to_write(shared.lake)
     return shared.lake
 
 

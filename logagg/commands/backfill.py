@@ -37,12 +37,12 @@ def backfill(rollup: str, shared: Shared) -> None:
     from logagg.clock import SystemClock
     from logagg.lake import locks
     from logagg.lake.handover import Handover
-    from logagg.lake.layout import refuse_strangers
+    from logagg.lake.layout import prepare_to_write
     from logagg.lake.progress import MergeProgress
     from logagg.rollup.configured import tables_of
     from logagg.tail.console import merge_line
 
-    refuse_strangers(shared.lake)
+    prepare_to_write(shared.lake)
     config, clock = shared.config, SystemClock()
     wanted, progress = _defined(rollup, config), MergeProgress(clock)
     say: Callable[..., None] = click.echo if shared.verbosity >= 0 else lambda text, err=False: None

@@ -49,7 +49,7 @@ class AlertConfig:
     no_data: str | None = None
     severity: str | None = None
     message: str | None = None
-    to: tuple[str, ...] = ()  # empty: everybody
+    to: tuple[str, ...] = ()  # names of receivers; empty: all of them
     place: Location = field(default=NOWHERE, compare=False)
 
 

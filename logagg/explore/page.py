@@ -96,7 +96,7 @@ def _panel_requests(
     for name in (*sorts, *orders):
         if name not in {panel.name for panel in chosen}:
             raise LogaggError(
-                f"sort, order: {name[:100]!r} is none of the panels asked for", "write sort.PANEL=MEASURE"
+                f"sort, order: {name[:100]!r} is not among the panels asked for", "write sort.PANEL=MEASURE"
             )
     return [
         PanelRequest.of(

@@ -32,8 +32,8 @@ def make(root: Path) -> None:
         raise LakeError(f"{root}: not a lake, and not empty", "choose another directory with --lake")
 
 
-def refuse_strangers(root: Path) -> None:
-    """Make ready to write into a lake that is there. Raises LakeError if there is none, or it belongs to another user."""
+def prepare_to_write(root: Path) -> None:
+    """Prepare to write into an existing lake. Raises LakeError if the lake is missing, or belongs to another user."""
     if not (root / LINK).is_symlink() and not (root / LINK).exists():
         raise LakeError(f"{root}: no lake there", "`logagg tail` makes one")
     refuse_others(root)

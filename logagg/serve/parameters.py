@@ -86,5 +86,5 @@ def refuse_unknown(query: QueryParams, known: frozenset[str], prefixes: tuple[st
     """Raise LogaggError for an unknown parameter: a misspelt filter must not be ignored, since it would filter nothing."""
     for name in query.keys():
         if name not in known and not name.startswith(prefixes):
-            there_are = f"there are {', '.join(sorted(known))}" if known else "there are none here"
+            there_are = f"there are {', '.join(sorted(known))}" if known else "this address takes no parameters"
             raise LogaggError(f"no parameter {name[:100]!r}", there_are)

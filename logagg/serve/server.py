@@ -90,7 +90,7 @@ def read_token(path: Path) -> str:
             f"--token-file {path}: a token has 16 characters or more", "make one with openssl rand -hex 24"
         )
     if stat.S_IMODE(mode) & 0o007:
-        raise LogaggError(f"--token-file {path}: everybody may read it", f"chmod 640 {path}")
+        raise LogaggError(f"--token-file {path}: every user may read it", f"chmod 640 {path}")
     return token
 
 

@@ -1,4 +1,4 @@
-"""`logagg backfill`, installed: a rollup that came later is filled while a tail runs, whoever is killed; what is said."""
+"""`logagg backfill`, installed: a rollup that came later is filled while a tail runs, even if either process is killed; and what is said."""
 
 from __future__ import annotations
 

@@ -110,7 +110,7 @@ def test_a_tail_serves_too(logagg: Command) -> None:
 
 def test_a_unix_socket(demo: Command, serve: Started) -> None:
     path = demo.folder / "page.sock"
-    for _ in range(2):  # the second one replaces a socket that nobody listens at
+    for _ in range(2):  # the second one replaces a socket without a listener
         process, said = serve(listen=f"unix:{path}")
         assert said == f"unix:{path}" and path.stat().st_mode & 0o007 == 0
         with socket.socket(socket.AF_UNIX) as client:
@@ -142,7 +142,7 @@ def test_a_token_in_a_file(demo: Command, serve: Started) -> None:
     file = demo.folder / "token"
     file.write_text("0123456789abcdef\n")
     file.chmod(0o644)
-    assert "everybody may read it" in demo.run("serve", "--token-file", file, status=1).stderr
+    assert "every user may read it" in demo.run("serve", "--token-file", file, status=1).stderr
     file.chmod(0o600)
     _, address = serve("--token-file", file)
     assert ask(address, "/api/lake", Authorization="Bearer 0123456789abcdef")[0] == 200

@@ -35,7 +35,7 @@ ANSWERS: list[Sequence[object]] = [
 
 
 def test_a_reader_that_leaves_is_no_failure(demo: Command) -> None:
-    """Standard output is a pipe that nobody reads from the start, as after `| head -0`; so each first write fails."""
+    """Standard output is a pipe without a reader from the start, as after `| head -0`; so each first write fails."""
     for arguments in ANSWERS:
         reads, writes = os.pipe()
         os.close(reads)

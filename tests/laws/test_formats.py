@@ -1,4 +1,4 @@
-"""Formats prove themselves: each kind of the combined family is read with its fields, in any cut, whoever writes into it."""
+"""Formats prove themselves: each kind of the combined family is read with its fields, in any cut, whatever clients write into it."""
 
 import random
 

@@ -1,4 +1,4 @@
-"""The page over a lake that a tail is writing, while a real nginx is loaded; and over a log that strangers wrote."""
+"""The page over a lake that a tail is writing, while a real nginx is loaded; and over a log whose values clients chose."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
--- Which ads and channels brought conversions, by a model. Conversions that several touches share count in parts, to the millionth;
--- robots and orders that came twice are invalid. Rows without a campaign and a channel are conversions without a touch.
+-- Conversions by the ads and channels that a model credits. A conversion of several touches is divided among them, in millionths;
+-- conversions of robots and repeated orders are invalid. Rows without a campaign and a channel are conversions without a touch.
 SELECT
   site, campaign, ad, placement, channel,
   round(coalesce(sum(credit) FILTER (invalid = ''), 0) / 1e6, 6) AS conversions,

@@ -1,4 +1,4 @@
--- Where visitors come from: entries by channel, source, medium and campaign. It reads requests, so it looks back as far as these are kept.
+-- Where visitors come from: entries by channel, source, medium and campaign. It reads requests, so it covers the time for which they are kept.
 SELECT
   site, channel, referrer_source AS source, medium, campaign,
   count(*) AS entries,

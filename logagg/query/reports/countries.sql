@@ -1,4 +1,4 @@
--- Where requests came from; "" means that the log and the database do not know it.
+-- The countries that requests came from; "" means that neither the log nor a database has the country.
 SELECT
   site, country,
   sum(hits)::BIGINT AS hits,

@@ -1,5 +1,5 @@
 -- How many visits went from page to page: of those that saw the first of $steps, those that saw the next one after it, and so on.
--- It reads requests, so it looks back as far as these are kept. Visits are cut as those of the lake, after $gap microseconds.
+-- It reads requests, so it covers the time for which they are kept. A gap of more than $gap microseconds ends a visit, as in the lake.
 WITH RECURSIVE events AS (
   SELECT
     visitor, site, is_bot, path, kind,

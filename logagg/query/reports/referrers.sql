@@ -1,4 +1,4 @@
--- The hosts of referring pages; "" means that there is none.
+-- The hosts of referring pages; "" means requests without a referrer.
 SELECT
   site, referrer,
   sum(hits)::BIGINT AS hits,

@@ -1,4 +1,4 @@
--- Robots by name and class, and why each is taken for one; "" is one that says no name.
+-- Robots by name and class, with the reason why each counts as a robot; "" is a robot without a name.
 SELECT
   site, robot, robot_class, bot_reason,
   sum(hits)::BIGINT AS hits,

@@ -1,4 +1,4 @@
--- Visits by what brought them; "" means that no page view or click of the visit came from elsewhere.
+-- Visits by where they came from; "" means that no page view or click of the visit came from elsewhere.
 SELECT
   site, channel,
   sum(visits)::BIGINT AS visits,

@@ -192,7 +192,7 @@ def test_a_mail(mailbox: tuple[Mailbox, NotifyConfig]) -> None:
     mail, again = box.mails
     assert mail["Subject"] == "[FIRING] errors: a: 5%"
     assert (mail["From"], mail["To"]) == ("logagg@example.com", "a@example.com, b@example.com")
-    assert mail["Message-ID"] == again["Message-ID"] == "<k1@example.com>"  # whoever gets it twice can tell
+    assert mail["Message-ID"] == again["Message-ID"] == "<k1@example.com>"  # a receiver can recognise a repeated mail
     assert mail["Auto-Submitted"] == "auto-generated"
     assert mail.get_content().splitlines() == ["FIRING since 2026-03-01T21:20:00Z: a: 5%", "", PAGE]
     assert box.recipients == ["a@example.com", "b@example.com"]

@@ -96,7 +96,7 @@ def test_what_is_resolved_can_fire_again_and_is_forgotten_after_a_day() -> None:
     assert states(RATIO, [row(1)], [row(0)], [row(0)], every=86_400) == ["firing", "resolved", ""]
 
 
-def test_strangers_cannot_make_it_remember_more_and_the_worst_are_watched() -> None:
+def test_clients_cannot_make_it_remember_more_and_the_worst_are_watched() -> None:
     flood = [row(1 + number, f"s{number}") for number in range(MOST + 50)]
     after = advanced(RATIO, {}, flood, T)
     assert len(after) == MOST

@@ -37,7 +37,7 @@ def test_it_ends_when_all_have_left() -> None:
         left.add_done_callback(lambda _: ends.set())
         asked.set()
         assert ends.wait(10)
-        raise LimitReached("nobody waits")
+        raise LimitReached("no client waits")
 
     one, other = Left(), Left()
     with ThreadPoolExecutor(2) as pool:

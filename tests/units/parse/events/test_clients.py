@@ -49,7 +49,7 @@ def test_an_address_is_undressed(written: str, plain: str) -> None:
         ("10.0.0.7", "10.0.0.8, 10.0.0.9", "10.0.0.8"),  # all are ours: the one that began
         ("2001:db8:aa::1", "2001:DB8:bb::5", "2001:DB8:bb::5"),
         ("unix:", "203.0.113.5", "203.0.113.5"),
-        ("203.0.113.99", "198.51.100.66", "203.0.113.99"),  # a stranger's word
+        ("203.0.113.99", "198.51.100.66", "203.0.113.99"),  # the header of an untrusted client
         ("10.0.0.7", "", "10.0.0.7"),
         ("10.0.0.7", "sid=0; lang=en", "10.0.0.7"),
         ("10.0.0.7", "203.0.113.5, unknown", "10.0.0.7"),  # who is said to have asked is not known

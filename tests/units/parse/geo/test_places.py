@@ -1,4 +1,4 @@
-"""Places of whole columns: several databases as one, a bounded memory, changes that somebody is told of."""
+"""Places of whole columns: several databases as one, a bounded memory, changes that are reported."""
 
 from __future__ import annotations
 
