@@ -233,11 +233,13 @@ def _cluster(asked: Asked) -> Answered:
     return asked.served.looked.get("cluster", asked.served.cluster), None
 
 
-_SPLIT = Parameter("split", "The dimension that divides the bars.", {"type": "string", "enum": list(overview.SPLITS)})
+_SPLIT = Parameter(
+    "split", "The dimension by which bars are divided.", {"type": "string", "enum": list(overview.SPLITS)}
+)
 _TEXT = {"type": "string"}
-_ROWS = (whole("limit", "The most rows.", MOST_ROWS), whole("offset", "Rows to pass over.", 1_000_000, 0))
+_ROWS = (whole("limit", "The most rows.", MOST_ROWS), whole("offset", "Rows to skip.", 1_000_000, 0))
 _SORT = (
-    Parameter("sort", "The measure to sort by, or change.", _TEXT),
+    Parameter("sort", "The measure to sort by, or `change`.", _TEXT),
     Parameter("order", "Largest or smallest first.", {"type": "string", "enum": ["desc", "asc"]}),
 )
 ENDPOINTS: Sequence[Endpoint] = (
@@ -252,7 +254,7 @@ ENDPOINTS: Sequence[Endpoint] = (
             Parameter("parts", f"Of {', '.join(page.PARTS)}, with commas between; the default is all.", _TEXT),
             Parameter("panels", "Names, with commas between; the default is all.", _TEXT),
             whole("limit", "Rows of a panel.", 1_000),
-            whole("measures", "The first measures of a panel, with the one that sorts.", MOST_MEASURES),
+            whole("measures", "The first measures of a panel, and the one to sort by.", MOST_MEASURES),
         ),
         is_table=False,
         prefixes=(SORT, ORDER),
@@ -274,21 +276,19 @@ ENDPOINTS: Sequence[Endpoint] = (
         (
             *SCOPE,
             whole("limit", "The most lines.", MOST_LINES),
-            Parameter("source", "With position: one line.", _TEXT),
-            whole("position", "With source: one line.", _FURTHEST, 0),
+            Parameter("source", "Together with position: that line only.", _TEXT),
+            whole("position", "Together with source: that line only.", _FURTHEST, 0),
         ),
         follows_commits=False,
     ),
-    Endpoint("rejects", "Lines that were not understood, by reason.", _rejects),
-    Endpoint(
-        "rejects/samples", "Some of these lines.", _samples, (Parameter("reason", "Of this reason only.", _TEXT),)
-    ),
+    Endpoint("rejects", "Rejects, by reason.", _rejects),
+    Endpoint("rejects/samples", "Samples of rejects.", _samples, (Parameter("reason", "Only of this reason.", _TEXT),)),
     Endpoint(
         "report/{name}",
         "A report of the command line.",
         _report,
         (
-            *(*SCOPE[:2], SCOPE[3], Parameter("site", "Of this site only.", _TEXT), _ROWS[0]),
+            *(*SCOPE[:2], SCOPE[3], Parameter("site", "Only of this site.", _TEXT), _ROWS[0]),
             Parameter("path", "With funnel: its steps, in their order.", {"type": "array", "items": _TEXT}),
             Parameter(
                 "model", "With attribution: how touches share a conversion.", {"type": "string", "enum": list(MODELS)}

@@ -82,7 +82,7 @@ class Guard:
         if not self._is_ours(headers.getlist("host")):
             return refused(421, "not a name of this server", "give it with --host-name, if it is one")
         if _is_foreign(headers):
-            return refused(403, "asked for by a page elsewhere", "open it directly")
+            return refused(403, "the request comes from a page of another site", "open it directly")
         return self._without_token(scope, headers) if self._access.token else None
 
     def _is_ours(self, hosts: Sequence[str]) -> bool:

@@ -18,9 +18,9 @@ _ERROR = {
 _FAILURES = {
     "400": "A parameter is not valid.",
     "401": "A token is needed.",
-    "403": "A page elsewhere asks.",
-    "404": "Nothing has this address or name.",
-    "421": "Not a name of this server.",
+    "403": "The request comes from a page of another site.",
+    "404": "No such address or name.",
+    "421": "The host in the request is not a name of this server.",
     "503": "A limit was reached, or the lake cannot be read now; Retry-After says when to ask again.",
 }
 

@@ -28,17 +28,21 @@ class Parameter:
 _TEXT = {"type": "string"}
 _LISTED = {"type": "array", "items": {"type": "string"}}
 SCOPE = (
-    Parameter("since", "From then on: 24h ago, today, yesterday, a date, a time; the default is 24h.", _TEXT),
-    Parameter("until", "Up to then, not including it; the default is now.", _TEXT),
+    Parameter(
+        "since", "The start of the window: 24h (ago), today, yesterday, a date, a time; the default is 24h.", _TEXT
+    ),
+    Parameter("until", "The end of the window, not included; the default is now.", _TEXT),
     Parameter("compare", "The period to compare with.", {"type": "string", "enum": list(COMPARE)}),
     Parameter("bots", "Whether robots count.", {"type": "string", "enum": list(BOTS)}),
     Parameter(
-        "is", f"DIMENSION:VALUE that must hold; of {', '.join(DIMENSIONS)}. Values of one are alternatives.", _LISTED
+        "is",
+        f"DIMENSION:VALUE that events must have; of {', '.join(DIMENSIONS)}. Values of one are alternatives.",
+        _LISTED,
     ),
-    Parameter("not", "DIMENSION:VALUE that must not hold.", _LISTED),
+    Parameter("not", "DIMENSION:VALUE that events must not have.", _LISTED),
     Parameter("tz", "The time zone of days, as Europe/Berlin; the default is UTC.", _TEXT),
 )
-FORMAT = Parameter("format", "Instead of the Accept header.", {"type": "string", "enum": list(MEDIA_TYPES)})
+FORMAT = Parameter("format", "The format, instead of the Accept header.", {"type": "string", "enum": list(MEDIA_TYPES)})
 
 JSON_ONLY = Parameter("format", "This answer is not a table.", {"type": "string", "enum": ["json"]})
 
