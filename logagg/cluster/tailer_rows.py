@@ -81,13 +81,13 @@ class Tailers:
         for name in sorted(self._reports):
             yield from self._standstill(name, self._told(name))
         if max_age is not None:
-            yield from tails.too_old(self.heartbeats, max_age) if self._tails else ("no tailer was heard of",)
+            yield from tails.too_old(self.heartbeats, max_age) if self._tails else ("no heartbeat of a tailer",)
 
     def _standstill(self, name: str, told: Report) -> Iterator[str]:
         if told.get("behind", 0) > BEHIND and name not in self._tails:
             yield f"tailer {name}: {counted(told['uncommitted'], 'byte waits', 'bytes wait')} to be committed for {told['behind']} s"
         if told.get("silent", 0) > SILENT and (told.get("unread", 0) or told.get("uncommitted", 0)):
-            yield f"tailer {name}: nothing was heard of it for {told['silent']} s; it had more to send"
+            yield f"tailer {name}: no heartbeat for {told['silent']} s; it had more to send"
 
     def _told(self, name: str) -> Report:
         """Return a tailer's last numbers: it reports to the first shard."""
@@ -147,7 +147,7 @@ def _state(tail: TailHealth | None, told: Report) -> str | None:
 
 
 def _lag(tail: TailHealth | None) -> float | None:
-    """Return the lag in seconds: it grows until the tail is heard of again, unless it has ended."""
+    """Return the lag in seconds: it grows until the next heartbeat, unless the tail has ended."""
     if tail is None:
         return None
     return round(tail.heartbeat.behind + (0.0 if tail.state == "ended" else tail.age), 1)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     "--max-age",
     type=Parsed("duration", INTERVAL.convert),
     metavar="DURATION",
-    help="For a monitor: also unhealthy if no tail was heard of for this long, or lines older than this are not committed.",
+    help="For a monitor: also unhealthy without a heartbeat of a tail for this long, or if lines older than this are not committed.",
 )
 @secret_option
 @shared_options

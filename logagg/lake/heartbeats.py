@@ -1,7 +1,7 @@
 """The heartbeats of tails, beside the catalog of a lake.
 
     tail.json        of the tail that writes this lake, by itself
-    tails/NAME.json  of a tail elsewhere, by the worker that heard of it
+    tails/NAME.json  of a tail elsewhere, by the worker that received its heartbeat
 
 A file is replaced as a whole. It is not synced: after a crash of the system the tail writes it again.
 """

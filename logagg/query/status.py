@@ -124,7 +124,7 @@ def _writer(lock: LockState, owners: list[str], found: tuple[TailHealth, ...]) -
 def _no_tail(age: float | None, max_age: float) -> Iterator[str]:
     """Report that the data of a lake without heartbeats are too old."""
     if age is None or age > max_age:
-        yield "no tail was heard of" + ("" if age is None else f", and nothing was committed for {age:,.0f} s")
+        yield "no heartbeat of a tail" + ("" if age is None else f", and nothing was committed for {age:,.0f} s")
 
 
 def _owners(root: Path) -> list[str]:

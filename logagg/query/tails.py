@@ -56,7 +56,7 @@ def describe(tail: TailHealth) -> str:
     if tail.state == "running":
         return f"a tail is running, process {tail.heartbeat.pid}"
     if tail.state == "lost":
-        return f"no tail is running, the last did not end by itself and was heard of {ago}"
+        return f"no tail is running, the last one did not end by itself (last heartbeat {ago})"
     failure = f": {tail.heartbeat.failure}" if tail.heartbeat.failure else ""
     return f"no tail is running, the last ended {ago}{failure}"
 
@@ -100,7 +100,7 @@ def _standstill(tail: TailHealth) -> Iterator[str]:
 def silent(tail: TailHealth) -> Iterator[str]:
     """Report that a remote tail has fallen silent with bytes unread."""
     if tail.name and tail.state == "lost" and tail.heartbeat.unread:
-        yield f"{_who(tail)}nothing was heard of it for {tail.age:,.0f} s; {counted(tail.heartbeat.unread, 'byte was', 'bytes were')} unread"
+        yield f"{_who(tail)}no heartbeat for {tail.age:,.0f} s; {counted(tail.heartbeat.unread, 'byte was', 'bytes were')} unread"
 
 
 def too_old(tails: Iterable[TailHealth], max_age: float) -> Iterator[str]:
@@ -112,7 +112,7 @@ def too_old(tails: Iterable[TailHealth], max_age: float) -> Iterator[str]:
     left = [one for one in tails if one.state != "ended" or one.heartbeat.failure]
     for one in left or sorted(tails, key=lambda one: one.age)[:1]:
         if one.age > max_age:
-            yield f"{_who(one)}no tail was heard of for {one.age:,.0f} s"
+            yield f"{_who(one)}no heartbeat of a tail for {one.age:,.0f} s"
         elif one.state == "running" and one.heartbeat.behind + one.age > max_age:
             yield f"{_who(one)}not all lines written up to {one.heartbeat.behind + one.age:,.0f} s ago are committed"
 

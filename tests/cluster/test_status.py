@@ -124,9 +124,9 @@ def test_a_remote_tail_that_ends_reports_it_and_a_killed_one_alarms_the_monitor(
     tail = site.tail("web1", log)
     wait_until(lambda: state() == "running", tail)
     tail.kill()
-    wait_until(lambda: "tailer web1: no tail was heard of for" in str(problems(site, "--max-age", "1s")))
+    wait_until(lambda: "tailer web1: no heartbeat of a tail for" in str(problems(site, "--max-age", "1s")))
     done = site.logagg.run("status", "--gearman", site.gearman, "--max-age", "1s", status=1)
-    assert "unhealthy: tailer web1: no tail was heard of for" in done.stdout
+    assert "unhealthy: tailer web1: no heartbeat of a tail for" in done.stdout
 
 
 def test_a_tail_waits_for_its_log(site: Site) -> None:

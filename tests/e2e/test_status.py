@@ -216,7 +216,7 @@ def test_a_tail_that_ends_reports_it(site: Site) -> None:
     assert "no tail is running, the last ended" in site.logagg.run("status").stdout
     assert site.json("--max-age", "1h")["healthy"]
     wait_until(lambda: site.logagg.run("status", "-q", "--max-age", "1s", status=None).returncode == 1)
-    assert "no tail was heard of for" in site.problems("--max-age", "1s")[0]
+    assert "no heartbeat of a tail for" in site.problems("--max-age", "1s")[0]
 
 
 def test_a_tail_that_is_killed_is_not_shown_as_alive(site: Site) -> None:
@@ -226,7 +226,7 @@ def test_a_tail_that_is_killed_is_not_shown_as_alive(site: Site) -> None:
     site.end(signal.SIGKILL)
     found = site.json()
     assert (found["running"], found["tails"][0]["state"]) == (False, "lost")
-    assert "the last did not end by itself" in site.logagg.run("status").stdout
+    assert "the last one did not end by itself (last heartbeat" in site.logagg.run("status").stdout
     site.start()
     assert site.json()["tails"][0]["state"] == "running"
 
@@ -250,7 +250,7 @@ def test_a_tail_that_hangs_is_too_old_for_a_monitor(site: Site) -> None:
     site.logagg.await_lines(100, tail)
     tail.send_signal(signal.SIGSTOP)
     try:
-        wait_until(lambda: "no tail was heard of for" in str(site.problems("--max-age", "1s")), tail)
+        wait_until(lambda: "no heartbeat of a tail for" in str(site.problems("--max-age", "1s")), tail)
         assert site.json("--max-age", "1h")["running"]
     finally:
         tail.send_signal(signal.SIGCONT)
@@ -267,7 +267,7 @@ def test_lines_that_wait_are_too_old_for_a_monitor(site: Site, tool: Callable[[s
         with mode(site.logagg.lake / "catalog", 0o500):
             site.write("access.log")
             wait_until(lambda: "not all lines written up to" in str(site.problems("--max-age", "1s")), tail)
-            assert "no tail was heard of" not in str(site.problems("--max-age", "1h"))
+            assert "no heartbeat of a tail" not in str(site.problems("--max-age", "1h"))
         site.logagg.await_lines(200, tail)
         wait_until(lambda: site.problems("--max-age", "1h") == [], tail)
 

@@ -151,7 +151,7 @@ def test_the_newest_heartbeat_counts() -> None:
 def test_a_lost_tailer_lags_ever_more_and_one_that_ended_does_not() -> None:
     lost = tailers({}, LakeView(heartbeats=[replace(BEAT, heard=NOW - 100)]))
     assert (one(lost)["state"], one(lost)["lag_seconds"]) == ("lost", 101.5)
-    assert list(lost.problems(None)) == ["tailer web1: nothing was heard of it for 100 s; 30 bytes were unread"]
+    assert list(lost.problems(None)) == ["tailer web1: no heartbeat for 100 s; 30 bytes were unread"]
     ended = tailers({}, LakeView(heartbeats=[replace(BEAT, heard=NOW - 100, ended=NOW - 100)]))
     assert (one(ended)["state"], one(ended)["lag_seconds"]) == ("ended", 1.5)
     assert not list(ended.problems(None))

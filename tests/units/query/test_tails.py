@@ -93,11 +93,11 @@ def test_the_age_for_a_monitor() -> None:
     idle = replace(BEAT, behind=0.5)
     assert ages((idle, True)) == []
     assert ages((replace(idle, behind=299), True)) == ["not all lines written up to 301 s ago are committed"]
-    assert ages((replace(idle, heard=NOW - 301), True)) == ["no tail was heard of for 301 s"]
+    assert ages((replace(idle, heard=NOW - 301), True)) == ["no heartbeat of a tail for 301 s"]
     assert ages((idle, False)) == [], "it may be started again by then"
-    assert ages((replace(idle, heard=NOW - 301), False)) == ["no tail was heard of for 301 s"]
+    assert ages((replace(idle, heard=NOW - 301), False)) == ["no heartbeat of a tail for 301 s"]
     assert ages((replace(idle, ended=NOW - 2), False)) == []
-    assert ages((replace(idle, heard=NOW - 301, ended=NOW - 301), False)) == ["no tail was heard of for 301 s"]
+    assert ages((replace(idle, heard=NOW - 301, ended=NOW - 301), False)) == ["no heartbeat of a tail for 301 s"]
     assert ages((replace(idle, behind=9999, ended=NOW - 2), False)) == [], "lines after its end are for the next tail"
 
 
@@ -106,14 +106,14 @@ def test_of_several_tails_those_count_that_have_not_ended_normally() -> None:
     gone, killed = replace(old, tailer="gone", ended=NOW - 5000), replace(old, tailer="killed")
     assert ages((replace(BEAT, tailer="web1"), True), (gone, False)) == []
     assert ages((replace(BEAT, tailer="web1"), True), (killed, False)) == [
-        "tailer killed: no tail was heard of for 5,000 s"
+        "tailer killed: no heartbeat of a tail for 5,000 s"
     ]
     failed = replace(gone, tailer="failed", failure="the disk")
     assert ages((replace(BEAT, tailer="web1"), True), (failed, False)) == [
-        "tailer failed: no tail was heard of for 5,000 s"
+        "tailer failed: no heartbeat of a tail for 5,000 s"
     ]
     assert ages((gone, False), (replace(gone, tailer="later", heard=NOW - 400), False)) == [
-        "tailer later: no tail was heard of for 400 s"
+        "tailer later: no heartbeat of a tail for 400 s"
     ]
 
 
@@ -121,5 +121,5 @@ def test_a_remote_tail_that_has_ended_raises_no_alarm() -> None:
     beat = replace(BEAT, tailer="web1", unreadable=(LOCKED,), unread=5)
     assert list(tails.problems(tails.of_remote(replace(beat, ended=5.0), NOW))) == []
     lost = tails.of_remote(replace(beat, heard=NOW - 40), NOW)
-    assert list(tails.silent(lost)) == ["tailer web1: nothing was heard of it for 40 s; 5 bytes were unread"]
+    assert list(tails.silent(lost)) == ["tailer web1: no heartbeat for 40 s; 5 bytes were unread"]
     assert list(tails.silent(tails.of_remote(beat, NOW))) == []
