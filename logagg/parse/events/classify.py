@@ -104,8 +104,7 @@ class Classifier:
         logged_places = {name: texts for name, texts in logged.items() if name != "city" or self.city}
         places = located(logged_places, lambda: self._clients(column), self.geo)
         facts, is_bot = self._facts(column["agent"], logged, from_hosting(places))
-        taken = requests.parameters(self.rules, ids=self.ids)
-        joined, value = _joined(taken)
+        joined, value = _joined(taken := requests.parameters(self.rules, ids=self.ids))
         texts = {
             "site": site,
             "method": column["method"].filled(),
