@@ -34,16 +34,18 @@ ANSWERS: list[Sequence[object]] = [
 ]
 
 
-def test_a_reader_that_leaves_is_no_failure(demo: Command) -> None:
+@pytest.mark.parametrize(
+    "arguments", ANSWERS, ids=lambda arguments: " ".join(map(str, arguments)).replace(f"{ROOT}/", "")
+)
+def test_a_reader_that_leaves_is_no_failure(demo: Command, arguments: Sequence[object]) -> None:
     """Standard output is a pipe without a reader from the start, as after `| head -0`; so each first write fails."""
-    for arguments in ANSWERS:
-        reads, writes = os.pipe()
-        os.close(reads)
-        done = subprocess.run(
-            demo.argv(*arguments), cwd=demo.folder, env=demo.env, stdout=writes, stderr=subprocess.PIPE, timeout=100
-        )
-        os.close(writes)
-        assert (done.returncode, done.stderr) == (0, b""), arguments
+    reads, writes = os.pipe()
+    os.close(reads)
+    done = subprocess.run(
+        demo.argv(*arguments), cwd=demo.folder, env=demo.env, stdout=writes, stderr=subprocess.PIPE, timeout=100
+    )
+    os.close(writes)
+    assert (done.returncode, done.stderr) == (0, b"")
 
 
 @pytest.mark.parametrize(("arguments", "status"), [(["status", "--lake", "nowhere"], 1), (["nothing"], 2)])
