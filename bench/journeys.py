@@ -291,6 +291,7 @@ def said(lake: Path) -> Counter[tuple[str, ...]]:
     """Return what the lake says, in the words of the truth."""
     found: Counter[tuple[str, ...]] = Counter()
     with duckdb.connect(str(lake / "logagg.duckdb"), read_only=True) as connection:
+        connection.execute("SET enable_progress_bar = false")
         for query in QUERIES.values():
             for *what, number in connection.execute(query).fetchall():
                 found[tuple(what)] += int(number)
