@@ -113,14 +113,22 @@ _CHOICES: Mapping[str, Sequence[_Choice]] = {
     "p95": [_Choice("latency", "p95")],
 }
 _PARTS_OF_CTR = ("impressions", "clicks")
+_SAME = ("views", "errors")  # measures that are the same of rollups and of requests
 
 
-def _chosen(measure: str, scope: Scope, facts: Facts) -> tuple[_Choice, Origin]:
+def _asks_requests(scope: Scope, facts: Facts) -> bool:
+    """Return whether requests, complete in both periods, are read for hits: then they tell other measures at once."""
+    _, origin = _chosen("hits", scope, facts)
+    return origin.is_requests and not origin.complete_from and compared(origin, scope, facts) == scope.before
+
+
+def _chosen(measure: str, scope: Scope, facts: Facts, *, asks_requests: bool = False) -> tuple[_Choice, Origin]:
     """Return the first rollup that has all dimensions, else the rollup whose requests are to answer."""
     choices = [(one, origin_of(one.rollup, frozenset(), scope, facts)) for one in _CHOICES[measure]]
     direct = (pair for pair in choices if pair[1].table and not pair[1].is_requests)
     shared = (pair for pair in choices if pair[0].rollup == "traffic")
-    return next(direct, None) or next(shared, choices[0])
+    first = next(shared, None) if asks_requests and measure in _SAME else None
+    return first or next(direct, None) or next(shared, choices[0])
 
 
 def totals(scope: Scope, facts: Facts, ask: Ask) -> dict[str, Any]:
@@ -131,8 +139,9 @@ def totals(scope: Scope, facts: Facts, ask: Ask) -> dict[str, Any]:
     """
     groups: dict[tuple[str, Origin], list[Column]] = {}
     notes: dict[str, str] = {}
+    asks_requests = _asks_requests(scope, facts)
     for measure in _CHOICES:
-        choice, origin = _chosen(measure, scope, facts)
+        choice, origin = _chosen(measure, scope, facts, asks_requests=asks_requests)
         groups.setdefault((choice.rollup, origin), []).append(Column(choice.measure, measure, choice.where))
         notes[measure] = origin.unavailable or "; ".join(note for note in (origin.note, choice.note) if note)
     now: dict[str, Any] = dict.fromkeys(TOTALS)
