@@ -23,6 +23,7 @@ from logagg.parse.lines import fast
 from logagg.parse.lines.headers import is_comment
 from logagg.parse.logfmt import logfmt_templates
 from logagg.parse.separated import separated_templates
+from logagg.parse.w3c_detect import w3c_layouts
 from logagg.records import Chunk, Fingerprint
 
 GLANCE = 16  # lines that decide whether a format is worth an attempt
@@ -114,6 +115,8 @@ class Detector:
             yield from (compile_format(text, self.personal) for text in capture_templates(lines))
             yield from (compile_format(text, self.personal) for text in logfmt_templates(few, now, self.personal))
             yield from (compile_format(text, self.personal) for text in separated_templates(some, now))
+        if self._may_be("w3c"):
+            yield from (compile_format(text, self.personal) for text in w3c_layouts(some))
         if self._may_be("ltsv"):
             yield from (compile_format(text, self.personal) for text in ltsv_templates(few))
         if self._may_be("csv") or self._may_be("tsv"):
@@ -145,7 +148,8 @@ def _unwrapped(lines: Sequence[bytes], likely: Sequence[Format], choose: _Choose
                 return enveloped(found, envelope)
         return None
 
-    bare, least = [fmt for fmt in likely if not fmt.envelope], max(1, least_of(len(lines), around))
+    requests = sum(map(may_be_request, lines))
+    bare, least = [fmt for fmt in likely if not fmt.envelope], max(1, least_of(requests, around))
     return (
         in_envelope(certain=True)
         or choose(_Some(lines, bare, least, timed(around) is not None))
@@ -157,6 +161,11 @@ def _with_times(fmt: Format | None, lines: Sequence[bytes], now: float) -> Forma
     """Return a format, unless its lines need the time of an envelope whose times have no year."""
     needed = fmt and any(one.outer_time for one in fmt.each)
     return fmt if fmt and (not needed or count(lines, fmt, now)) else None
+
+
+def may_be_request(line: bytes) -> bool:
+    """Tell whether a line is neither blank nor a comment: those are no reason to refuse a log."""
+    return not (line.lstrip(b" \t\0").rstrip() == b"" or line.startswith(b"#"))
 
 
 def least_of(lines: int, in_envelope: object) -> int:

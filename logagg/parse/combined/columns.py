@@ -156,6 +156,8 @@ def places(columns: Sequence[Column], answer: Mapping[int, str], taken: set[str]
 def _by_key(columns: Numbered) -> Iterator[tuple[int, str]]:
     for number, column in columns:
         field = _FIELD_OF_KEY.get(column.name, "")
+        if column.name in ("ms", "us") and column.values and column.all(_NUMBER):
+            yield number, _UNITS[column.name.encode()]
         kind = _KIND_OF_FIELD.get(field)
         if field and (column.kind == kind if kind else column.proves(field)):
             yield number, field

@@ -10,7 +10,7 @@ from logagg.parse.formats.shapes import has_shape, kind_of
 from logagg.parse.geo.countries import known_codes
 
 _TOKEN = re.compile(
-    rb'(?P<key>[A-Za-z_][A-Za-z0-9_.-]*+(?:=|:(?="|-(?: |\Z)|[0-9]+\.[0-9])))?'
+    rb'(?P<key>(?:ms|us):(?=[0-9]++(?: |\Z))|[A-Za-z_][A-Za-z0-9_.-]*+(?:=|:(?="|-(?: |\Z)|[0-9]+\.[0-9])))?'
     rb'(?:"(?P<quoted>(?:[^"\\]|\\.)*+)"|\[(?P<bracketed>[^\[\]"]*+)\]|(?P<bare>[^ "\[][^ "]*+|(?=[ ]|\Z)))(?P<blanks> ++|\Z|(?<=\])(?="))',
     re.DOTALL,
 )

@@ -9,13 +9,15 @@ from datetime import datetime
 
 import pyarrow as pa
 
+from logagg.parse.envelopes.kinds import split
 from logagg.parse.envelopes.reference import Message, RawLine, inside_of, messages
-from logagg.parse.formats.columns import HEADER
+from logagg.parse.formats.columns import HEADER, W3C_NAME
+from logagg.parse.formats.csv_header import CSV_NAMES, names_of
 from logagg.parse.formats.format import Format, Step
 from logagg.parse.formats.shapes import has_shape, is_between
 from logagg.parse.lines import reference_json
 from logagg.parse.lines.headers import is_comment, under
-from logagg.parse.lines.reference_columns import split_columns
+from logagg.parse.lines.reference_columns import split_columns, values_of
 from logagg.parse.lines.reference_durations import seconds, upstream_seconds
 from logagg.parse.lines.reference_text import tidy
 from logagg.parse.lines.reference_times import DIGITS, digits, time_of
@@ -127,7 +129,7 @@ def unused(line: bytes, fmt: Format, now: float) -> list[bytes]:
         return []
     line = inside
     if one.columns:
-        return []
+        return _unused_columns(line, one)
     if one.keys:
         return [
             path
@@ -137,6 +139,22 @@ def unused(line: bytes, fmt: Format, now: float) -> list[bytes]:
     places = zip(one.steps, _places(line, one), strict=True)
     values = [line[start:end] for step, (start, end) in places if not step.field and step.shape != "ident"]
     return [value for value in values if value not in (b"", b"-")]
+
+
+def _unused_columns(line: bytes, fmt: Format) -> list[bytes]:
+    """Return the columns of a line that have a value, and no field: their names if a header has them, else the values."""
+    values = values_of(line, fmt) or []
+    named = [name.encode() for name in _names(fmt)] or values
+    unused = zip(fmt.columns, values, named, strict=False)
+    return [name for column, value, name in unused if not column.field and value not in (b"", b"-")]
+
+
+def _names(fmt: Format) -> list[str]:
+    """Return what a header calls the columns of a format; nothing if it has none."""
+    name = split(fmt.name)[1]
+    if name.startswith(CSV_NAMES):
+        return names_of(fmt.comment)
+    return name.removeprefix(W3C_NAME).replace("|", " ").split() if name.startswith(W3C_NAME) else []
 
 
 def _plain(name: str) -> pa.DataType:
