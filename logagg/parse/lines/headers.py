@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 
 import numpy as np
@@ -36,6 +37,8 @@ def _comments(lines: Slices, fmt: Format) -> tuple[Slices, Mask]:
     """Return the content of the envelope of each line, and which lines are comments."""
     inside, enveloped = each_inside(lines, fmt.envelope)
     found = begin_with(inside, fmt.comment) if fmt.comment else np.zeros(len(inside), bool)
+    if fmt.comment:  # files that were joined may begin with a mark
+        found |= begin_with(inside, BOM_UTF8 + fmt.comment)
     for ending in fmt.noise:
         found |= _end_with(inside, ending)
     return inside, enveloped & found
@@ -74,7 +77,7 @@ def _between(lines: Slices, comments: Mask, start: int, end: int) -> Slices:
 
 def is_comment(line: bytes, fmt: Format) -> bool:
     """Tell whether a line is a comment or is passed over."""
-    return (bool(fmt.comment) and line.startswith(fmt.comment)) or line.endswith(fmt.noise)
+    return (bool(fmt.comment) and line.removeprefix(BOM_UTF8).startswith(fmt.comment)) or line.endswith(fmt.noise)
 
 
 def after(fmt: Format, comment: bytes) -> Format:

@@ -26,7 +26,8 @@ def statuses(const uint8_t[::1] data, const int64_t[::1] start, const int64_t[::
 
 
 def sizes(const uint8_t[::1] data, const int64_t[::1] start, const int64_t[::1] end, int64_t most=INT64_MAX - 1):
-    """Read byte counts up to `most`: at most 18 digits, perhaps zeros after a point, as in JSON; "-" and empty are 0."""
+    """Read byte counts up to `most`: at most 18 digits, perhaps zeros after a point, as in JSON; thousands may have
+    commas, as in Kibana's exports; "-", -1 and empty are 0."""
     return _read(data, start, end, _size, 0, most, False)
 
 
@@ -137,7 +138,27 @@ cdef bint _size(Ptr value, Ptr stop, int64_t* number) noexcept nogil:
     if value == stop or (stop - value == 1 and value[0] == c"-"):
         number[0] = 0
         return True
-    return _whole(value, stop, number) if stop - value > 18 or not _digits(value, stop, number) else True
+    if stop - value <= 18 and _digits(value, stop, number):
+        return True
+    if stop - value == 2 and value[0] == c"-" and value[1] == c"1":
+        number[0] = 0
+        return True
+    return _grouped(value, stop, number) or _whole(value, stop, number)
+
+
+cdef bint _grouped(Ptr value, Ptr stop, int64_t* number) noexcept nogil:
+    """Read a number with a comma before each three digits."""
+    cdef int64_t total, three
+    cdef Ptr comma = find(value, stop, c",")
+    if comma == stop or comma - value > 3 or not _digits(value, comma, &total):
+        return False
+    while comma < stop:
+        if stop - comma < 4 or comma[0] != c"," or total >= (<int64_t> 1 << 62) // 1000 or not _digits(comma + 1, comma + 4, &three):
+            return False
+        total = total * 1000 + three
+        comma += 4
+    number[0] = total
+    return True
 
 
 cdef bint _whole(Ptr value, Ptr stop, int64_t* number) noexcept nogil:
@@ -163,6 +184,8 @@ cdef bint _time_any(Ptr value, Ptr stop, int64_t* number) noexcept nogil:
         return _time_iso8601(value, stop, number)
     if stop - value >= 25 and value[3] == c",":
         return _time_http(value, stop, number)
+    if stop - value >= 22 and (value[5] == c"," or value[6] == c","):
+        return _time_kibana(value, stop, number)
     if stop - value == 24 and value[3] == c" ":
         return _time_asctime(value, stop, number)
     digits = find(value, stop, c".") - value
@@ -218,6 +241,22 @@ cdef bint _time_http(Ptr value, Ptr stop, int64_t* number) noexcept nogil:
         and _clock(value + 17, &clock)
         and _date(year, month, day, number)
         and _within_day(value + 25, stop, clock, number)
+    )
+
+
+cdef bint _time_kibana(Ptr value, Ptr stop, int64_t* number) noexcept nogil:
+    """Read `Nov 20, 2026 @ 00:00:00.000`, as Kibana's exports have it; a day may have one digit."""
+    cdef int64_t day, month, year, clock
+    cdef Ptr comma = value + (5 if value[5] == c"," else 6)
+    return (
+        stop - comma >= 17
+        and value[3] == c" " and comma[1] == c" " and memcmp(comma + 6, b" @ ", 3) == 0
+        and _month(value, &month)
+        and _digits(value + 4, comma, &day)
+        and _digits(comma + 2, comma + 6, &year)
+        and _clock(comma + 9, &clock)
+        and _date(year, month, day, number)
+        and _within_day(comma + 17, stop, clock, number)
     )
 
 

@@ -278,9 +278,14 @@ def _status(value: bytes) -> int:
     return int(value)
 
 
+_GROUPED = re.compile(rb"[0-9]{1,3}(?:,[0-9]{3})+")
+
+
 def _size(value: bytes) -> int:
-    if value in (b"-", b""):
+    if value in (b"-", b"", b"-1"):
         return 0
+    if _GROUPED.fullmatch(value):
+        value = value.replace(b",", b"")
     whole, point, zeros = value.partition(b".")
     try:
         size = digits(whole)
