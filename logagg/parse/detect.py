@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from logagg.errors import FormatError
 from logagg.parse.captures import capture_templates
 from logagg.parse.combined.templates import open_template, templates
 from logagg.parse.csv_detect import csv_formats
@@ -112,24 +114,30 @@ class Detector:
     def _written(self, lines: Sequence[bytes], some: Sequence[bytes], now: float) -> Iterable[Format]:
         few = spread(lines, GLANCE)
         if self.names is None:
-            yield from (compile_format(text, self.personal) for text in capture_templates(lines))
-            yield from (compile_format(text, self.personal) for text in logfmt_templates(few, now, self.personal))
-            yield from (compile_format(text, self.personal) for text in separated_templates(some, now))
+            yield from self._compiled(capture_templates(lines))
+            yield from self._compiled(logfmt_templates(few, now, self.personal))
+            yield from self._compiled(separated_templates(some, now))
         if self._may_be("w3c"):
-            yield from (compile_format(text, self.personal) for text in w3c_layouts(some))
+            yield from self._compiled(w3c_layouts(some))
         if self._may_be("ltsv"):
-            yield from (compile_format(text, self.personal) for text in ltsv_templates(few))
+            yield from self._compiled(ltsv_templates(few))
         if self._may_be("csv") or self._may_be("tsv"):
-            yield from (compile_format(text, self.personal) for text in csv_formats(lines, now, self.personal))
+            yield from self._compiled(csv_formats(lines, now, self.personal))
         if self._may_be("json"):
             yield from json_formats(lines, now, self.personal)
         if self.names is None:
-            yield from (compile_format(text, self.personal) for text in map(named, templates(some, now)))
+            yield from self._compiled(map(named, templates(some, now)))
+
+    def _compiled(self, texts: Iterable[str]) -> Iterable[Format]:
+        """Compile what was written from lines; odd lines may make what is no format, such as one of too many values."""
+        for text in texts:
+            with suppress(FormatError):
+                yield compile_format(text, self.personal)
 
     def _open(self, lines: Sequence[bytes], now: float) -> Format | None:
         """Return a format for lines with anything behind the agent."""
         text = open_template(lines, now) if self.names is None else None
-        fmt = compile_format(text, self.personal) if text else None
+        fmt = next(iter(self._compiled([text])), None) if text else None
         return fmt if fmt and count(lines, fmt, now) else None
 
 

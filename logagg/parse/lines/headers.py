@@ -12,6 +12,7 @@ from logagg.parse.envelopes.unwrap import each_inside
 from logagg.parse.formats.columns import HEADER, header_name
 from logagg.parse.formats.compile import compile_format, enveloped, joined
 from logagg.parse.formats.format import Format
+from logagg.parse.lines import scan
 
 
 def sections(lines: Slices, fmt: Format) -> Iterator[tuple[Slices, Format]]:
@@ -53,12 +54,7 @@ def last_header(lines: Slices, fmt: Format) -> bytes:
 
 def begin_with(lines: Slices, beginning: bytes) -> Mask:
     """Return which lines begin with some bytes."""
-    found: Mask = lines.length >= len(beginning)
-    rows = np.flatnonzero(found)
-    for at, byte in enumerate(beginning):
-        rows = rows[lines.data[lines.start[rows] + at] == byte]
-    found[:] = False
-    found[rows] = True
+    found: Mask = scan.begin_with(*lines.places, beginning)
     return found
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 import pyarrow as pa
@@ -26,6 +26,7 @@ from logagg.records import SAMPLE_BYTES, SAMPLES, Batch, Chunk, Reject, Rejects
 
 NO_STATUS = (b"0", b"000", b"-1")  # the value of proxies for a request that was given up without an answer
 CONTROLS = dict(zip(b'"\\nrtbfv', b'"\\\n\r\t\b\f\v', strict=True))
+_IN_NAMES = {byte: byte for byte in b'"\\'}  # in a user's DOMAIN\\fred, a backslash stands for itself
 HEX = frozenset(b"0123456789abcdefABCDEF")
 METHOD_FIRST = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ")
 METHOD_REST = METHOD_FIRST | frozenset(b"_-")
@@ -297,26 +298,27 @@ def _size(value: bytes) -> int:
 
 
 def _text(raw: Raw, field: str, fmt: Format) -> str:
-    text = _bytes(raw.get(field, b""), fmt).decode("utf-8", "replace")
+    controls = _IN_NAMES if field == "user" else CONTROLS
+    text = _bytes(raw.get(field, b""), fmt, controls).decode("utf-8", "replace")
     text = text.replace('""', '"') if fmt.doubled else text
     return tidy(field, text, encoded=field in fmt.encoded)
 
 
-def _bytes(value: bytes, fmt: Format) -> bytes:
+def _bytes(value: bytes, fmt: Format, controls: Mapping[int, int] = CONTROLS) -> bytes:
     if value == b"-":
         return b""
-    return _unescape(value) if fmt.escaped and not fmt.keys else value
+    return _unescape(value, controls) if fmt.escaped and not fmt.keys else value
 
 
-def _unescape(value: bytes) -> bytes:
+def _unescape(value: bytes, controls: Mapping[int, int]) -> bytes:
     out, at = bytearray(), 0
     while at < len(value):
         after = value[at + 1 : at + 4]
         if value[at] != ord("\\") or not after:
             out.append(value[at])
             at += 1
-        elif after[0] in CONTROLS:
-            out.append(CONTROLS[after[0]])
+        elif after[0] in controls:
+            out.append(controls[after[0]])
             at += 2
         elif after[:1] == b"x" and len(after) == 3 and after[1] in HEX and after[2] in HEX:
             out.append(int(after[1:], 16))
