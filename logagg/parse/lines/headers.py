@@ -54,8 +54,7 @@ def last_header(lines: Slices, fmt: Format) -> bytes:
 
 def begin_with(lines: Slices, beginning: bytes) -> Mask:
     """Return which lines begin with some bytes."""
-    found: Mask = scan.begin_with(*lines.places, beginning)
-    return found
+    return scan.begin_with(*lines.places, beginning)
 
 
 def _end_with(lines: Slices, ending: bytes) -> Mask:
