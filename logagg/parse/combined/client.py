@@ -33,7 +33,12 @@ def who(tokens: Sequence[Token]) -> Who | None:
     if at is None:
         return None
     at += len(site)
-    places = [*((token, "<host:site>") for token in site), *_before(tokens[len(site) : at]), (tokens[at], "<client>"), *_after(tokens[at + 1 :], tokens[:at])]
+    places = [
+        *((token, "<host:site>") for token in site),
+        *_before(tokens[len(site) : at]),
+        (tokens[at], "<client>"),
+        *_after(tokens[at + 1 :], tokens[:at]),
+    ]
     second = next((token.value for token, inner in places if inner == _SECOND), b"")
     return Who("".join(token.place(inner) + token.blanks.decode() for token, inner in places), tokens[at].value, second)
 
