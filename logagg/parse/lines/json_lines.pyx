@@ -20,6 +20,7 @@ from libc.string cimport memchr, memcmp
 
 from logagg.columnar.bytes cimport WORD, Ptr, find, first_of, word
 from logagg.parse.lines.json_escapes cimport unescape
+from logagg.parse.lines.json_paths cimport Entry, Node, Paths, entry_of
 from logagg.parse.lines.json_values cimport Recent, after_number, mark_of, reuse
 
 DEEPEST = 64  # nesting depth of objects and arrays, including the line's own object
@@ -32,21 +33,6 @@ cdef enum:
     NO_PATH = 1 << 20  # a rank beyond that of any path
     MOST_KEYS = 256  # of a line that are remembered
     LACKED = 2  # keys that a line may lack, one after another, and still be read by those remembered
-
-cdef struct Entry:  # a key at a node of the tree of paths
-    Ptr text  # one key, or several with dots between them
-    Py_ssize_t length
-    int row  # of the field whose value it is; -1: no path ends here
-    int rank  # of the path, among those of its field
-    int node  # where the longer paths continue; -1: there are none
-
-cdef struct Node:
-    int first, count  # entries
-    uint64_t marks  # of the entries, a bit each
-
-cdef struct Paths:
-    const Node* nodes
-    const Entry* entries
 
 cdef struct Key:  # as a line before has it, with its quotes and its colon
     Ptr text
@@ -92,8 +78,7 @@ def split_objects(const uint8_t[::1] data, const int64_t[::1] start, const int64
     cdef Paths paths = Paths(<Node*> &nodes[0], <Entry*> &entries[0])
     _fill(<Node*> &nodes[0], <Entry*> &entries[0], tree)
     starts, ends, objects = np.empty((count, lines), np.int64), np.empty((count, lines), np.int64), np.empty(lines, np.bool_)
-    # Unescaped values are shorter, but may be there alone and in an array. They are written behind the place of the data.
-    whole = np.empty(3 * data.shape[0], np.uint8)
+    whole = np.empty(3 * data.shape[0], np.uint8)  # the data, and values unescaped: shorter, but perhaps alone and in an array
     cdef int64_t[:, ::1] starts_of = starts, ends_of = ends
     cdef uint8_t[::1] fits = objects.view(np.uint8), spare = whole[data.shape[0] :]
     cdef uint8_t[::1] known = np.zeros(2 * (MOST_KEYS + LACKED + 1) * sizeof(Key), np.uint8)
@@ -120,10 +105,9 @@ def split_objects(const uint8_t[::1] data, const int64_t[::1] start, const int64
                         if ends_of[number, row] <= data.shape[0]:
                             reuse(values.first, &starts_of[number, row], &ends_of[number, row], (<Recent*> &recent[0]) + number)
     held = {name: (starts[number], ends[number]) for number, name in enumerate(fields)}
-    if not written:
-        return np.asarray(data), held, objects
-    whole[: data.shape[0]] = data
-    return whole[: data.shape[0] + written], held, objects
+    if written:
+        whole[: data.shape[0]] = data
+    return (whole[: data.shape[0] + written] if written else np.asarray(data)), held, objects
 
 
 # the tree of paths
@@ -159,24 +143,6 @@ cdef _fill(Node* nodes, Entry* entries, tree):
             entries[first] = Entry(<Ptr> <char*> <bytes> text, len(text), row, rank, node)
             nodes[at].marks |= mark_of(entries[first].text, len(text))
             first += 1
-
-
-cdef inline const Entry* _entry_of(const Paths* paths, int node, Ptr name, Py_ssize_t length, int* expected) noexcept nogil:
-    """Return the entry of a key at a node, or NULL; the expected one is tried first."""
-    cdef const Node* here = &paths.nodes[node]
-    cdef const Entry* entry
-    cdef int tried, number = expected[0]
-    if not here.marks & mark_of(name, length):
-        return NULL
-    for tried in range(here.count):
-        if number >= here.count:
-            number = 0
-        entry = &paths.entries[here.first + number]
-        number += 1
-        if entry.length == length and (length == 0 or entry.text[0] == name[0]) and memcmp(entry.text, name, length) == 0:
-            expected[0] = number
-            return entry
-    return NULL
 
 
 # over an object
@@ -278,7 +244,7 @@ cdef inline const Entry* _read_name(Line* line, const Paths* paths, int node, in
             return NULL
         length = unescape(name, line.at - 1, undone, LONGEST_KEY)
         name = undone
-    return _entry_of(paths, node, name, length, expected)
+    return entry_of(paths, node, name, length, expected)
 
 
 cdef bint _read_value(Line* line, const Paths* paths, const Entry* entry, uint8_t closing, int depth, Values* values) noexcept nogil:
@@ -341,7 +307,7 @@ cdef inline const Entry* _element_of(const Paths* paths, int node, int64_t numbe
         at[0] = <uint8_t> (c"0" + number % 10)
         number //= 10
         if number == 0:
-            return _entry_of(paths, node, at, digits + MOST_DIGITS - at, expected)
+            return entry_of(paths, node, at, digits + MOST_DIGITS - at, expected)
 
 
 cdef inline void _take_text(Ptr text, Ptr stop, const Entry* entry, Values* values) noexcept nogil:
