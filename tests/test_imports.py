@@ -59,6 +59,8 @@ SHARED_BY_COMPILED = {
         "parse.envelopes.header",
         "parse.lines.shapes",
         "parse.lines.json_escapes",
+        "parse.lines.dates",
+        "parse.lines.json_paths",
         "parse.lines.json_values",
     )
 }  # `.pxd` files

@@ -21,7 +21,7 @@ from logagg.intake.names import Found
 from logagg.intake.paths import PathProblem
 from logagg.intake.paths import problems as path_problems
 from logagg.lake.state import State
-from logagg.parse.detect import detect, least_of
+from logagg.parse.detect import detect, least_of, may_be_request
 from logagg.parse.formats.compile import compile_format, joined
 from logagg.parse.formats.format import Format, PersonalFields
 from logagg.parse.lines import fast, reference
@@ -179,7 +179,8 @@ class Previewer:
         self, path: str, given: str, fmt: Format | None, lines: Sequence[bytes], matching: int, count: int
     ) -> str:
         """Return the problem with the format of a file; an empty text if there is none."""
-        if fmt and least_of(count, fmt.envelope) <= matching:
+        requests = min(count, sum(map(may_be_request, lines)))
+        if fmt and least_of(requests, fmt.envelope) <= matching:
             return ""
         if fmt and matching:
             return f"{path}: the log format matches {matching:,} of its first {counted(count, 'line')}; say another with --log-format"
@@ -192,8 +193,10 @@ class Previewer:
 
 
 def _first_lines(head: bytes) -> list[bytes]:
-    """Return the first complete lines; a last one without newline may still be being written."""
-    return head[: head.rfind(b"\n") + 1].removeprefix(BOM_UTF8).split(b"\n", SAMPLE_LINES)[:SAMPLE_LINES]
+    """Return the first complete lines; a last one without newline may still be being written, and counts if there is no other."""
+    head = head.removeprefix(BOM_UTF8)
+    complete = head[: head.rfind(b"\n") + 1].split(b"\n", SAMPLE_LINES)[:SAMPLE_LINES]
+    return complete if any(map(may_be_request, complete)) else head.split(b"\n", SAMPLE_LINES)[:SAMPLE_LINES]
 
 
 def _chunk(lines: Sequence[bytes], path: str = "") -> Chunk:

@@ -45,6 +45,14 @@ cdef inline Ptr find_in_word(Ptr at, uint8_t byte) noexcept nogil:
     return at + (zeros_below(bits) >> 3) if bits else NULL
 
 
+cdef inline int bytes_before(uint64_t bits, uint8_t byte) noexcept nogil:
+    """Return how many bytes of a word come before the first one of that value: `WORD` if there is none."""
+    cdef uint64_t ones = <uint64_t> 0x0101010101010101
+    bits ^= ones * byte
+    bits = (bits - ones) & ~bits & (ones << 7)
+    return zeros_below(bits) >> 3 if bits else WORD
+
+
 cdef inline Ptr after_blanks(Ptr at, Ptr stop) noexcept nogil:
     """Return the first position from `at` on that is not a blank, or `stop`."""
     while at < stop and at[0] == c" ":

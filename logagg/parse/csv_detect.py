@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from logagg.parse.formats.csv_header import SEPARATORS, cells, csv_name, names_of, separator_of
@@ -24,9 +25,13 @@ _MOMENT = "datetime"  # the name of a day and a clock together, which may not be
 
 def csv_formats(lines: Sequence[bytes], now: float, personal: PersonalFields) -> Iterator[str]:
     """Yield the format names of lines below the headers that are found."""
-    headers = dict.fromkeys(line for line in lines if len(line) <= _LONGEST and _may_be_header(line))
+    short = [line.removeprefix(BOM_UTF8) for line in lines if len(line) <= _LONGEST]  # of files that were joined
+    headers = dict.fromkeys(line.rstrip(b"\r") for line in short if _may_be_header(line))
+    if not headers:
+        return
+    others = [line.decode("utf-8", "replace") for line in short if line.rstrip(b"\r") not in headers]
     for header in list(headers)[:_HEADERS]:
-        if name := _below(header.decode("utf-8", "replace").rstrip("\r"), lines, now, personal):
+        if name := _below(header.decode("utf-8", "replace"), others, now, personal):
             yield name
 
 
@@ -34,14 +39,12 @@ def _may_be_header(line: bytes) -> bool:
     return max(line.count(one.encode()) for one in SEPARATORS) + 1 >= _LEAST and bool(names_of(line))
 
 
-def _below(header: str, lines: Sequence[bytes], now: float, personal: PersonalFields) -> str:
+def _below(header: str, lines: Sequence[str], now: float, personal: PersonalFields) -> str:
     """Return the format name of most lines below a header; empty if they lack a field that a request needs."""
     separator = separator_of(header)
     names = next(cells([header], separator))
-    texts = [line.decode("utf-8", "replace").rstrip("\r") for line in lines if len(line) <= _LONGEST]
-    rows = [
-        row for row in cells([text for text in texts if text != header][:_SAMPLE], separator) if len(row) == len(names)
-    ]
+    texts = [line.rstrip("\r") for line in lines[:_SAMPLE]]
+    rows = [row for row in cells(texts, separator) if len(row) == len(names)]
     values = {
         name: [row[number].encode() for row in rows if row[number] not in ("", "-")]
         for number, name in reversed(list(enumerate(names)))  # of equal names, the first counts

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from logagg.errors import FormatError
 from logagg.parse.captures import capture_templates
 from logagg.parse.combined.templates import open_template, templates
 from logagg.parse.csv_detect import csv_formats
@@ -23,6 +25,7 @@ from logagg.parse.lines import fast
 from logagg.parse.lines.headers import is_comment
 from logagg.parse.logfmt import logfmt_templates
 from logagg.parse.separated import separated_templates
+from logagg.parse.w3c_detect import w3c_layouts
 from logagg.records import Chunk, Fingerprint
 
 GLANCE = 16  # lines that decide whether a format is worth an attempt
@@ -111,22 +114,30 @@ class Detector:
     def _written(self, lines: Sequence[bytes], some: Sequence[bytes], now: float) -> Iterable[Format]:
         few = spread(lines, GLANCE)
         if self.names is None:
-            yield from (compile_format(text, self.personal) for text in capture_templates(lines))
-            yield from (compile_format(text, self.personal) for text in logfmt_templates(few, now, self.personal))
-            yield from (compile_format(text, self.personal) for text in separated_templates(some, now))
+            yield from self._compiled(capture_templates(lines))
+            yield from self._compiled(logfmt_templates(few, now, self.personal))
+            yield from self._compiled(separated_templates(some, now))
+        if self._may_be("w3c"):
+            yield from self._compiled(w3c_layouts(some))
         if self._may_be("ltsv"):
-            yield from (compile_format(text, self.personal) for text in ltsv_templates(few))
+            yield from self._compiled(ltsv_templates(few))
         if self._may_be("csv") or self._may_be("tsv"):
-            yield from (compile_format(text, self.personal) for text in csv_formats(lines, now, self.personal))
+            yield from self._compiled(csv_formats(lines, now, self.personal))
         if self._may_be("json"):
             yield from json_formats(lines, now, self.personal)
         if self.names is None:
-            yield from (compile_format(text, self.personal) for text in map(named, templates(some, now)))
+            yield from self._compiled(map(named, templates(some, now)))
+
+    def _compiled(self, texts: Iterable[str]) -> Iterable[Format]:
+        """Compile what was written from lines; odd lines may make what is no format, such as one of too many values."""
+        for text in texts:
+            with suppress(FormatError):
+                yield compile_format(text, self.personal)
 
     def _open(self, lines: Sequence[bytes], now: float) -> Format | None:
         """Return a format for lines with anything behind the agent."""
         text = open_template(lines, now) if self.names is None else None
-        fmt = compile_format(text, self.personal) if text else None
+        fmt = next(iter(self._compiled([text])), None) if text else None
         return fmt if fmt and count(lines, fmt, now) else None
 
 
@@ -145,7 +156,8 @@ def _unwrapped(lines: Sequence[bytes], likely: Sequence[Format], choose: _Choose
                 return enveloped(found, envelope)
         return None
 
-    bare, least = [fmt for fmt in likely if not fmt.envelope], max(1, least_of(len(lines), around))
+    requests = sum(map(may_be_request, lines))
+    bare, least = [fmt for fmt in likely if not fmt.envelope], max(1, least_of(requests, around))
     return (
         in_envelope(certain=True)
         or choose(_Some(lines, bare, least, timed(around) is not None))
@@ -157,6 +169,11 @@ def _with_times(fmt: Format | None, lines: Sequence[bytes], now: float) -> Forma
     """Return a format, unless its lines need the time of an envelope whose times have no year."""
     needed = fmt and any(one.outer_time for one in fmt.each)
     return fmt if fmt and (not needed or count(lines, fmt, now)) else None
+
+
+def may_be_request(line: bytes) -> bool:
+    """Tell whether a line is neither blank nor a comment: those are no reason to refuse a log."""
+    return not (line.lstrip(b" \t\0").rstrip() == b"" or line.startswith(b"#"))
 
 
 def least_of(lines: int, in_envelope: object) -> int:

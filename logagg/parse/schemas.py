@@ -20,7 +20,7 @@ REASONS = (
     "status",  # neither a number of three digits, nor 0, 000 or -1 for a request without an answer
     "size",  # neither "-" nor a whole number up to `MOST_BYTES`
 )
-OF_ANOTHER_FORMAT = ("format", "time", "status")  # the reasons of rejects that another format may read
+OF_ANOTHER_FORMAT = ("format", "time", "status", "size")  # the reasons of rejects that another format may read
 
 MOST_BYTES = 1 << 50  # of a response: a pebibyte, which takes a day at 100 Gbit/s
 LONGEST = 7 * 86_400.0  # seconds; tunnels and WebSockets last for days

@@ -42,6 +42,11 @@ FORMATS = [
         "tsv:time_any,client,request,status,agent",
         "artifactory",
         "artifactory-6",
+        "ambassador",
+        "traefik-1",
+        "csv:-,time_any,client_port,request,status,bytes,user:a\tb\tc\td\te\tf\tg",
+        '<time_any>;<client>;<method>;<target>;<status>;<bytes>;"<agent>"',
+        'time=<time_any> method=<method> path="<target>" status=<status> ip=<client> user=<user> took=<seconds>',
         "iis-native@Europe/Berlin",
         "php or php-reason",
         "<client> | <time_any> | <request> | <status> | <bytes> | <agent>",
@@ -76,6 +81,9 @@ EXTREMES = [
     "0x1F",
     "1_000",
     "12.0",
+    "5,120",
+    "1,12",
+    "12,000,000,000,000,000,000",
 ]
 EXTREMES += [
     "12.5",
@@ -140,6 +148,9 @@ TIMES = [
     "Sat Nov  7 01:02:03 +026",
     "1763600000123456789",
     "176360000012.5",
+    "Nov 20, 2026 @ 01:02:03.123",
+    "Nov 2, 2026 @ 01:02:03",
+    "Nov 20, 2026 @ 01:02:0",
 ]
 VALUES = {
     "client": ["192.0.2.7", "2001:db8::1", "-", "example.com"],
@@ -153,6 +164,7 @@ VALUES = {
         "get / HTTP/1.0",
         "GET  HTTP/1.1",
     ],
+    "user": ["fred", "SHOP\\fred", "SHOP\\\\nina", "\\x41\\x", 'a\\"b', "back\\", "-"],
     "status": ["200", "404", "000", "20x", "-"],
     "bytes": ["0", "1234", "-", "12a", "9" * 19],
     "seconds": ["0.123", "1", "-", "1.", "0.000"],

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 
-from logagg.parse.combined.tokens import Token
-from logagg.parse.formats.shapes import has_shape
+from logagg.parse.combined.tokens import FAR_PORT, Token
+from logagg.parse.formats.shapes import has_shape, kind_of
 
 _SECOND = "<second>"  # another address
 _LAST = "<last>"  # a host where a user may stand
@@ -28,10 +28,17 @@ class Who:
 
 def who(tokens: Sequence[Token]) -> Who | None:
     """Return the meaning of these values; the last one, the user, may have blanks in it. None without a client."""
-    at = _client(tokens)
+    site = tokens[:1] if _begins_with_site(tokens) else ()
+    at = _client(tokens[len(site) :])
     if at is None:
         return None
-    places = [*_before(tokens[:at]), (tokens[at], "<client>"), *_after(tokens[at + 1 :], tokens[:at])]
+    at += len(site)
+    places = [
+        *((token, "<host:site>") for token in site),
+        *_before(tokens[len(site) : at]),
+        (tokens[at], "<client>"),
+        *_after(tokens[at + 1 :], tokens[:at]),
+    ]
     second = next((token.value for token, inner in places if inner == _SECOND), b"")
     return Who("".join(token.place(inner) + token.blanks.decode() for token, inner in places), tokens[at].value, second)
 
@@ -49,13 +56,26 @@ def with_client(template: str, lines: Sequence[Who]) -> str:
     if _SECOND in template:
         seconds = {line.second for line in lines}
         if len(clients) > len(seconds):
-            template = template.replace(_SECOND, _PROXY)
+            template = template.replace(_SECOND, _proxy(seconds))
         else:
-            clients, template = seconds, template.replace("<client>", _PROXY, 1).replace(_SECOND, "<client>", 1)
+            proxy, clients = _proxy(clients), seconds
+            template = template.replace("<client>", proxy, 1).replace(_SECOND, "<client>", 1)
     # A host beside it looks like a client with a name: if the clients are addresses, the template requires one.
     if _BESIDE.search(template.partition('"<request>"')[0]) and all(has_shape(client, "peer") for client in clients):
         template = template.replace("<client>", "<client:peer>", 1)
     return template.replace(_SECOND, _PROXY)
+
+
+def _proxy(addresses: Set[bytes]) -> str:
+    """Return how a template has the addresses of a proxy, perhaps with ports."""
+    return "<:sockets>" if all(kind_of(one) == "sockets" for one in addresses) else _PROXY
+
+
+def _begins_with_site(tokens: Sequence[Token]) -> bool:
+    """Tell whether the first address is the site's, as its port is one that servers listen on: Apache without a name has `127.0.1.1:80`."""
+    if len(tokens) < 3 or kind_of(tokens[0].value) != "sockets" or FAR_PORT.search(tokens[0].value):
+        return False
+    return tokens[1].is_address
 
 
 def _client(tokens: Sequence[Token]) -> int | None:

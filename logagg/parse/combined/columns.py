@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise, permutations
 
-from logagg.parse.combined.tokens import Token
+from logagg.parse.combined.tokens import FAR_PORT, Token
 from logagg.parse.formats.shapes import has_shape, kind_of
 from logagg.parse.geo.countries import known_codes
 from logagg.parse.schemas import WRITTEN_DURATION
@@ -38,7 +38,6 @@ _NUMBER = re.compile(rb"[0-9]{1,9}(?:\.[0-9]{1,9})?\Z")
 _FILE = re.compile(rb"(?i)\.(?:php|html?|js|css|txt|xml|json|png|jpe?g|gif|svg|ico|aspx?|jsp|cgi|sock)\Z")
 _WRITTEN = re.compile(WRITTEN_DURATION.encode())
 _PAIR = re.compile(rb"([0-9]{1,6})/([0-9]{1,12})\Z")
-_FAR_PORT = re.compile(rb":[0-9]{5}(?:,|\Z)")  # of a client; servers listen on lower ones
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +114,7 @@ class Column:
     @property
     def has_clients(self) -> bool:
         """Whether addresses may be those of clients, by their ports."""
-        return self.kind == "addresses" or (self.kind == "sockets" and any(map(_FAR_PORT.search, self.values)))
+        return self.kind == "addresses" or (self.kind == "sockets" and any(map(FAR_PORT.search, self.values)))
 
 
 Numbered = Sequence[tuple[int, Column]]  # columns with their numbers in the line
@@ -156,6 +155,8 @@ def places(columns: Sequence[Column], answer: Mapping[int, str], taken: set[str]
 def _by_key(columns: Numbered) -> Iterator[tuple[int, str]]:
     for number, column in columns:
         field = _FIELD_OF_KEY.get(column.name, "")
+        if column.name in ("ms", "us") and column.values and column.all(_NUMBER):
+            yield number, _UNITS[column.name.encode()]
         kind = _KIND_OF_FIELD.get(field)
         if field and (column.kind == kind if kind else column.proves(field)):
             yield number, field

@@ -10,10 +10,11 @@ from logagg.parse.formats.shapes import has_shape, kind_of
 from logagg.parse.geo.countries import known_codes
 
 _TOKEN = re.compile(
-    rb'(?P<key>[A-Za-z_][A-Za-z0-9_.-]*+(?:=|:(?="|-(?: |\Z)|[0-9]+\.[0-9])))?'
-    rb'(?:"(?P<quoted>(?:[^"\\]|\\.)*+)"|\[(?P<bracketed>[^\[\]"]*+)\]|(?P<bare>[^ "\[][^ "]*+|(?=[ ]|\Z)))(?P<blanks> ++|\Z|(?<=\])(?="))',
+    rb'(?P<key>(?:ms|us):(?=[0-9]++(?: |\Z))|[A-Za-z_][A-Za-z0-9_.-]*+(?:=|:(?="|-(?: |\Z)|[0-9]+\.[0-9])))?'
+    rb'(?:"(?P<quoted>(?:[^"\\]|\\.)*+)"|\[(?P<bracketed>[^\[\]"]*+)\]|(?P<bare>\[[0-9A-Fa-f:.]++\]:[0-9]++(?= )|[^ "\[][^ "]*+|(?=[ ]|\Z)))(?P<blanks> ++|\Z|(?<=\])(?="))',
     re.DOTALL,
 )
+FAR_PORT = re.compile(rb":[0-9]{5}(?:,|\Z)")  # of a client; servers listen on lower ones
 _MARKS = {"quoted": b'""', "bracketed": b"[]", "bare": b""}
 _MOST = 100  # tokens of a line
 

@@ -1,7 +1,7 @@
 """Take envelopes off the lines of a chunk, for whole columns at a time.
 
-Headers only move the starts of lines. Lines that are strings in JSON, and lines that come in parts, are copied to the end of
-the data.
+Headers only move the starts of lines. Lines that are strings in JSON are copied to the end of the data; where some come in
+parts, all are copied.
 """
 
 from __future__ import annotations
@@ -170,24 +170,18 @@ def _within(messages: Messages, envelopes: Sequence[Envelope]) -> Messages:
 def _joined(raw: Slices, inner: Inside, message: npt.NDArray[np.int64]) -> Messages:
     """Join the parts of lines."""
     first = np.flatnonzero(np.diff(np.maximum.accumulate(message), prepend=-1))
-    lines = inner.lines.take(first)
-    if len(first) < len(message):
-        lines = _with_whole_lines(lines, inner.lines, message)
+    lines = inner.lines.take(first) if len(first) == len(message) else _whole_lines(inner.lines, message)
     parts.trim(*lines.places)
     return Messages(raw.take(first), lines, inner.enveloped[first])
 
 
-def _with_whole_lines(lines: Slices, parts_: Slices, message: npt.NDArray[np.int64]) -> Slices:
-    """Replace the lines that have several parts."""
-    several = np.bincount(message) > 1
+def _whole_lines(parts_: Slices, message: npt.NDArray[np.int64]) -> Slices:
+    """Return the lines with their parts one behind the other; all are copied, which takes less than a copy of the data around them."""
     rows = np.argsort(message, kind="stable")
-    rows = rows[several[message[rows]]]
     joined, offsets = dictionary.gather(*parts_.take(rows).places)
     begins = np.flatnonzero(np.diff(message[rows], prepend=-1))
-    bounds = offsets[np.append(begins, len(rows))].astype(np.int64) + len(parts_.data)
-    start, end = lines.start.copy(), lines.end.copy()
-    start[several], end[several] = bounds[:-1], bounds[1:]
-    return Slices(np.concatenate([parts_.data, joined]), start, end)
+    bounds = offsets[np.append(begins, len(rows))].astype(np.int64)
+    return Slices(joined, bounds[:-1].copy(), bounds[1:].copy())
 
 
 def _columns(lines: Sequence[bytes]) -> Slices:

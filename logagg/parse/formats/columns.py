@@ -20,6 +20,7 @@ HEADER = b"#Fields:"
 _NAME = re.compile(r"[\w().-]{1,64}", re.ASCII)
 W3C_NAME = "w3c:"
 _SHAPES = {"client": "client_or_dash"}
+_SHAPES_OF_IIS = {**_SHAPES, "status": "digits", "time_taken": "digits"}
 
 # The columns of IIS and CloudFront, for a file without a header.
 IIS = (
@@ -69,7 +70,10 @@ def w3c_format(name: str, spec: str, personal: PersonalFields) -> Format:
     fields = [field if personal.wants(field) else "" for field in _by_rank(names, wanted)]
     if personal.user_id in names:
         fields[names.index(personal.user_id)] = "user_id"
-    columns = _preferred([Column(field, shape=_SHAPES.get(field, "")) for field in fields])
+    shapes = (
+        _SHAPES_OF_IIS if name.startswith("iis") else _SHAPES
+    )  # without a header, the values have to prove the layout
+    columns = _preferred([Column(field, shape=shapes.get(field, "")) for field in fields])
     columns = (*columns[:needed], *(replace(one, shape="client_or_dash") for one in columns[needed:]))
     if missing_of({one.field for one in columns}):
         columns = ()

@@ -93,6 +93,12 @@ PRESETS = (
         family="columns",
     ),
     Preset(
+        "ambassador",
+        "- [time_iso8601] request status - - bytes milliseconds upstream_milliseconds client agent - host - *",
+        "Ambassador (Envoy), with `ACCESS` before the line",
+        family="columns",
+    ),
+    Preset(
         "bunny",
         "cache status time_epoch_ms bytes - client referrer target - agent - country *",
         "bunny.net",
@@ -137,7 +143,7 @@ PRESETS = (
     ),
     Preset(
         "haproxy",
-        '<client_port> [<time_zoneless>] <> <>/<> <>/<>/<>/<upstream_milliseconds>/<milliseconds> <status> <bytes_so_far> <> <> <> <> <> "<request>"',
+        '<client_port> [<time_zoneless>] <> <>/<> <:bare>/<>/<>/<upstream_milliseconds>/<milliseconds> <status> <bytes_so_far> <> <> <> <> <> "<request>"',
         "HAProxy, `option httplog` and `httpslog`",
         aliases=("haproxy-http",),
         open_end=True,
@@ -182,9 +188,14 @@ PRESETS = (
     Preset("ols-common", f'"<client> <ident> <user> {_COMMON}"', "OpenLiteSpeed, in quotes"),
     Preset(
         "traefik",
-        '<client> - <user> [<time_local>] "<request>" <status> <bytes> "<referrer>" "<agent>" <> "<host>" "<>" <milliseconds>ms',
+        '<client> - <user> [<time_local>] "<request>" <status> <bytes> "<referrer>" "<agent>" <> "<host:any>" "<>" <milliseconds>ms',
         "Traefik (CLF); the site is the router",
         aliases=("traefikclf",),
+    ),
+    Preset(
+        "traefik-1",
+        '<client> - <user> [<time_local>] "<request>" <status> <bytes> - "<agent>" <> "<host:any>" "<>" <milliseconds>ms',
+        "Traefik 1 (CLF), requests without a referrer",
     ),
     Preset(
         "ingress-nginx",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 
 import numpy as np
@@ -11,6 +12,7 @@ from logagg.parse.envelopes.unwrap import each_inside
 from logagg.parse.formats.columns import HEADER, header_name
 from logagg.parse.formats.compile import compile_format, enveloped, joined
 from logagg.parse.formats.format import Format
+from logagg.parse.lines import scan
 
 
 def sections(lines: Slices, fmt: Format) -> Iterator[tuple[Slices, Format]]:
@@ -36,6 +38,8 @@ def _comments(lines: Slices, fmt: Format) -> tuple[Slices, Mask]:
     """Return the content of the envelope of each line, and which lines are comments."""
     inside, enveloped = each_inside(lines, fmt.envelope)
     found = begin_with(inside, fmt.comment) if fmt.comment else np.zeros(len(inside), bool)
+    if fmt.comment:  # files that were joined may begin with a mark
+        found |= begin_with(inside, BOM_UTF8 + fmt.comment)
     for ending in fmt.noise:
         found |= _end_with(inside, ending)
     return inside, enveloped & found
@@ -50,13 +54,7 @@ def last_header(lines: Slices, fmt: Format) -> bytes:
 
 def begin_with(lines: Slices, beginning: bytes) -> Mask:
     """Return which lines begin with some bytes."""
-    found: Mask = lines.length >= len(beginning)
-    rows = np.flatnonzero(found)
-    for at, byte in enumerate(beginning):
-        rows = rows[lines.data[lines.start[rows] + at] == byte]
-    found[:] = False
-    found[rows] = True
-    return found
+    return scan.begin_with(*lines.places, beginning)
 
 
 def _end_with(lines: Slices, ending: bytes) -> Mask:
@@ -74,7 +72,7 @@ def _between(lines: Slices, comments: Mask, start: int, end: int) -> Slices:
 
 def is_comment(line: bytes, fmt: Format) -> bool:
     """Tell whether a line is a comment or is passed over."""
-    return (bool(fmt.comment) and line.startswith(fmt.comment)) or line.endswith(fmt.noise)
+    return (bool(fmt.comment) and line.removeprefix(BOM_UTF8).startswith(fmt.comment)) or line.endswith(fmt.noise)
 
 
 def after(fmt: Format, comment: bytes) -> Format:

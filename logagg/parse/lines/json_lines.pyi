@@ -5,5 +5,5 @@ from logagg.columnar.slices import Bytes, Mask, Offsets
 DEEPEST: int
 
 def split_objects(
-    data: Bytes, start: Offsets, end: Offsets, keys: Mapping[str, str]
+    data: Bytes, start: Offsets, end: Offsets, paths_of: Mapping[str, str]
 ) -> tuple[Bytes, dict[str, tuple[Offsets, Offsets]], Mask]: ...

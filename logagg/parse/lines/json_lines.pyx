@@ -20,6 +20,7 @@ from libc.string cimport memchr, memcmp
 
 from logagg.columnar.bytes cimport WORD, Ptr, find, first_of, word
 from logagg.parse.lines.json_escapes cimport unescape
+from logagg.parse.lines.json_paths cimport Entry, Node, Paths, entry_of
 from logagg.parse.lines.json_values cimport Recent, after_number, mark_of, reuse
 
 DEEPEST = 64  # nesting depth of objects and arrays, including the line's own object
@@ -33,21 +34,6 @@ cdef enum:
     MOST_KEYS = 256  # of a line that are remembered
     LACKED = 2  # keys that a line may lack, one after another, and still be read by those remembered
 
-cdef struct Entry:  # a key at a node of the tree of paths
-    Ptr text  # one key, or several with dots between them
-    Py_ssize_t length
-    int row  # of the field whose value it is; -1: no path ends here
-    int rank  # of the path, among those of its field
-    int node  # where the longer paths continue; -1: there are none
-
-cdef struct Node:
-    int first, count  # entries
-    uint64_t marks  # of the entries, a bit each
-
-cdef struct Paths:
-    const Node* nodes
-    const Entry* entries
-
 cdef struct Key:  # as a line before has it, with its quotes and its colon
     Ptr text
     Py_ssize_t length  # 0: there is none
@@ -59,7 +45,9 @@ cdef struct Line:
     Ptr stop
     Ptr escape  # the next backslash; `stop` if there is none
     bint plain  # no backslash is in it
-    Key* keys  # of the lines before, in their order
+    Key* keys  # of lines before, in their order
+    Key* others  # of lines before that have others: two programs may write into a log
+    bint learns  # a key was new, and `keys` are those of this line from there on
     int key  # the number of the one to come
 
 cdef struct Values:  # of one line
@@ -70,30 +58,32 @@ cdef struct Values:  # of one line
     int ranks[MOST_FIELDS]  # of the path whose value was taken
 
 
-def split_objects(const uint8_t[::1] data, const int64_t[::1] start, const int64_t[::1] end, keys):
+def split_objects(const uint8_t[::1] data, const int64_t[::1] start, const int64_t[::1] end, paths_of):
     """Return data, the slices in it of each field (name -> starts and ends), and a mask of the lines that are objects.
 
-    `keys` are the paths, and the field of each; of several paths of a field, the first that has a value counts, and of
+    `paths_of` are the paths, and the field of each; of several paths of a field, the first that has a value counts, and of
     several values of a path the first. A value is the text of a string, or what stands without quotes; `-`, `null`,
     objects and missing values are empty, and so are all values of a line that is not an object. The data
     returned are the data given, perhaps followed by unescaped strings.
     """
     cdef Py_ssize_t lines = start.shape[0], row, number
     cdef int64_t written = 0
-    fields = list(dict.fromkeys(keys.values()))
+    fields = list(dict.fromkeys(paths_of.values()))
     cdef Py_ssize_t count = len(fields)
-    if count > MOST_FIELDS or any(len(os.fsencode(key)) > LONGEST_KEY for key in keys):
+    if count > MOST_FIELDS or any(len(os.fsencode(key)) > LONGEST_KEY for key in paths_of):
         raise ValueError(f"a log format has at most {MOST_FIELDS} fields, and keys of at most {LONGEST_KEY} bytes")
-    tree = _tree(keys, fields)
+    tree = _tree(paths_of, fields)
     cdef uint8_t[::1] nodes = np.zeros(max(1, len(tree)) * sizeof(Node), np.uint8)
     cdef uint8_t[::1] entries = np.zeros(max(1, sum(map(len, tree))) * sizeof(Entry), np.uint8)
     cdef Paths paths = Paths(<Node*> &nodes[0], <Entry*> &entries[0])
     _fill(<Node*> &nodes[0], <Entry*> &entries[0], tree)
     starts, ends, objects = np.empty((count, lines), np.int64), np.empty((count, lines), np.int64), np.empty(lines, np.bool_)
-    undone = np.empty(2 * data.shape[0], np.uint8)  # unescaped values are shorter, but may be there alone and in an array
+    whole = np.empty(3 * data.shape[0], np.uint8)  # the data, and values unescaped: shorter, but perhaps alone and in an array
     cdef int64_t[:, ::1] starts_of = starts, ends_of = ends
-    cdef uint8_t[::1] fits = objects.view(np.uint8), spare = undone
-    cdef uint8_t[::1] known = np.zeros((MOST_KEYS + LACKED + 1) * sizeof(Key), np.uint8)
+    cdef uint8_t[::1] fits = objects.view(np.uint8), spare = whole[data.shape[0] :]
+    cdef uint8_t[::1] known = np.zeros(2 * (MOST_KEYS + LACKED + 1) * sizeof(Key), np.uint8)
+    cdef Key* keys = <Key*> &known[0]
+    cdef Key* others = keys + MOST_KEYS + LACKED + 1
     cdef uint8_t[::1] recent = np.zeros(max(1, count) * sizeof(Recent), np.uint8)
     cdef Values values
     cdef Line line
@@ -101,11 +91,12 @@ def split_objects(const uint8_t[::1] data, const int64_t[::1] start, const int64
         values.lines, values.first = lines, first_of(data)
         with nogil:
             for row in range(lines):
-                line = _line(values.first + start[row], values.first + end[row], <Key*> &known[0])
+                line = _line(values.first + start[row], values.first + end[row], keys, others)
                 values.start, values.end = &starts_of[0, row], &ends_of[0, row]
                 for number in range(count):
                     values.ranks[number] = NO_PATH
                 fits[row] = _read_object(&line, &paths, 0, 1, &values) and _is_over(&line)
+                keys, others = line.keys, line.others
                 for number in range(count):
                     if not fits[row] or values.ranks[number] == NO_PATH:
                         starts_of[number, row] = ends_of[number, row] = 0
@@ -114,7 +105,9 @@ def split_objects(const uint8_t[::1] data, const int64_t[::1] start, const int64
                         if ends_of[number, row] <= data.shape[0]:
                             reuse(values.first, &starts_of[number, row], &ends_of[number, row], (<Recent*> &recent[0]) + number)
     held = {name: (starts[number], ends[number]) for number, name in enumerate(fields)}
-    return (np.concatenate([data, undone[:written]]) if written else np.asarray(data)), held, objects
+    if written:
+        whole[: data.shape[0]] = data
+    return (whole[: data.shape[0] + written] if written else np.asarray(data)), held, objects
 
 
 # the tree of paths
@@ -152,24 +145,6 @@ cdef _fill(Node* nodes, Entry* entries, tree):
             first += 1
 
 
-cdef inline const Entry* _entry_of(const Paths* paths, int node, Ptr name, Py_ssize_t length, int* expected) noexcept nogil:
-    """Return the entry of a key at a node, or NULL; the expected one is tried first."""
-    cdef const Node* here = &paths.nodes[node]
-    cdef const Entry* entry
-    cdef int tried, number = expected[0]
-    if not here.marks & mark_of(name, length):
-        return NULL
-    for tried in range(here.count):
-        if number >= here.count:
-            number = 0
-        entry = &paths.entries[here.first + number]
-        number += 1
-        if entry.length == length and (length == 0 or entry.text[0] == name[0]) and memcmp(entry.text, name, length) == 0:
-            expected[0] = number
-            return entry
-    return NULL
-
-
 # over an object
 
 
@@ -190,18 +165,24 @@ cdef bint _read_object(Line* line, const Paths* paths, int node, int depth, Valu
 cdef inline bint _read_key(Line* line, const Paths* paths, int node, int* expected, const Entry** entry) noexcept nogil:
     """Read a key and its colon, and find its entry, or NULL; return whether it is valid.
 
-    Most lines have the keys of the line before, in its order: comparing with these first saves a third of the time of a line.
+    Most lines have the keys of a line before, in its order: comparing with these first saves a third of the time of a line.
     """
     cdef Ptr start, escape = line.escape
-    cdef Key* known
-    cdef int number
-    for number in range(line.key, line.key + LACKED + 1):
-        known = &line.keys[number]
-        if known.length and known.node == node and _comes_text(line, known.text, known.length):
-            line.at += known.length
-            line.key = min(number + 1, MOST_KEYS)
-            entry[0] = known.entry
-            return True
+    cdef const Key* known = _known_key(line, line.keys, node)
+    if known == NULL:
+        known = _known_key(line, line.others, node)
+        if known != NULL and line.learns:
+            line.keys[line.key] = known[0]
+            line.key = min(line.key + 1, MOST_KEYS)
+        elif known != NULL:
+            _exchange(line)
+    if known != NULL:
+        line.at += known.length
+        entry[0] = known.entry
+        return True
+    if not line.learns:
+        _exchange(line)
+        line.learns = True
     start = line.at
     entry[0] = _read_name(line, paths, node, expected)
     if not _take(line, c":"):
@@ -210,6 +191,21 @@ cdef inline bint _read_key(Line* line, const Paths* paths, int node, int* expect
         line.keys[line.key] = Key(start, line.at - start, node, entry[0])
     line.key = min(line.key + 1, MOST_KEYS)
     return True
+
+
+cdef inline const Key* _known_key(Line* line, const Key* keys, int node) noexcept nogil:
+    """Return the key of lines before that comes next, or NULL; that behind it is expected then, if these are the line's."""
+    cdef int number
+    for number in range(line.key, line.key + LACKED + 1):
+        if keys[number].length and keys[number].node == node and _comes_text(line, keys[number].text, keys[number].length):
+            if keys == line.keys or not line.learns:
+                line.key = min(number + 1, MOST_KEYS)
+            return &keys[number]
+    return NULL
+
+
+cdef inline void _exchange(Line* line) noexcept nogil:
+    line.keys, line.others = line.others, line.keys
 
 
 cdef inline bint _comes_text(Line* line, Ptr text, Py_ssize_t length) noexcept nogil:
@@ -248,7 +244,7 @@ cdef inline const Entry* _read_name(Line* line, const Paths* paths, int node, in
             return NULL
         length = unescape(name, line.at - 1, undone, LONGEST_KEY)
         name = undone
-    return _entry_of(paths, node, name, length, expected)
+    return entry_of(paths, node, name, length, expected)
 
 
 cdef bint _read_value(Line* line, const Paths* paths, const Entry* entry, uint8_t closing, int depth, Values* values) noexcept nogil:
@@ -311,7 +307,7 @@ cdef inline const Entry* _element_of(const Paths* paths, int node, int64_t numbe
         at[0] = <uint8_t> (c"0" + number % 10)
         number //= 10
         if number == 0:
-            return _entry_of(paths, node, at, digits + MOST_DIGITS - at, expected)
+            return entry_of(paths, node, at, digits + MOST_DIGITS - at, expected)
 
 
 cdef inline void _take_text(Ptr text, Ptr stop, const Entry* entry, Values* values) noexcept nogil:
@@ -338,9 +334,9 @@ cdef inline bint _strip(Ptr* value, Ptr* stop) noexcept nogil:
 # over a line
 
 
-cdef inline Line _line(Ptr at, Ptr stop, Key* keys) noexcept nogil:
+cdef inline Line _line(Ptr at, Ptr stop, Key* keys, Key* others) noexcept nogil:
     cdef Ptr escape = find(at, stop, c"\\")
-    return Line(at, stop, escape, escape == stop, keys, 0)
+    return Line(at, stop, escape, escape == stop, keys, others, False, 0)
 
 
 cdef inline void _skip_spaces(Line* line) noexcept nogil:
@@ -481,7 +477,7 @@ cdef inline void _undo(Line* line, Values* values, Py_ssize_t number, Py_ssize_t
 
 cdef Py_ssize_t _join(Ptr opening, Ptr stop, uint8_t* out) noexcept nogil:
     """Write the texts of a valid array, with a comma and a space between them; return the number of bytes, which are fewer."""
-    cdef Line line = _line(opening + 1, stop, NULL)
+    cdef Line line = _line(opening + 1, stop, NULL, NULL)
     cdef Ptr value, end
     cdef Py_ssize_t length = 0
     while True:

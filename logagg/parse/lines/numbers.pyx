@@ -9,6 +9,7 @@ from libc.stdint cimport INT64_MAX, int64_t, uint8_t
 from libc.string cimport memcmp
 
 from logagg.columnar.bytes cimport ROWS_AHEAD, WORD, Ptr, find, first_of, prefetch, word
+from logagg.parse.lines.dates cimport date_of
 
 ctypedef bint (*Reader)(Ptr value, Ptr stop, int64_t* number) noexcept nogil
 
@@ -26,7 +27,8 @@ def statuses(const uint8_t[::1] data, const int64_t[::1] start, const int64_t[::
 
 
 def sizes(const uint8_t[::1] data, const int64_t[::1] start, const int64_t[::1] end, int64_t most=INT64_MAX - 1):
-    """Read byte counts up to `most`: at most 18 digits, perhaps zeros after a point, as in JSON; "-" and empty are 0."""
+    """Read byte counts up to `most`: at most 18 digits, perhaps zeros after a point, as in JSON; thousands may have
+    commas, as in Kibana's exports; "-", -1 and empty are 0."""
     return _read(data, start, end, _size, 0, most, False)
 
 
@@ -137,7 +139,27 @@ cdef bint _size(Ptr value, Ptr stop, int64_t* number) noexcept nogil:
     if value == stop or (stop - value == 1 and value[0] == c"-"):
         number[0] = 0
         return True
-    return _whole(value, stop, number) if stop - value > 18 or not _digits(value, stop, number) else True
+    if stop - value <= 18 and _digits(value, stop, number):
+        return True
+    if stop - value == 2 and value[0] == c"-" and value[1] == c"1":
+        number[0] = 0
+        return True
+    return _grouped(value, stop, number) or _whole(value, stop, number)
+
+
+cdef bint _grouped(Ptr value, Ptr stop, int64_t* number) noexcept nogil:
+    """Read a number with a comma before each three digits."""
+    cdef int64_t total, three
+    cdef Ptr comma = find(value, stop, c",")
+    if comma == stop or comma - value > 3 or not _digits(value, comma, &total):
+        return False
+    while comma < stop:
+        if stop - comma < 4 or comma[0] != c"," or total >= (<int64_t> 1 << 62) // 1000 or not _digits(comma + 1, comma + 4, &three):
+            return False
+        total = total * 1000 + three
+        comma += 4
+    number[0] = total
+    return True
 
 
 cdef bint _whole(Ptr value, Ptr stop, int64_t* number) noexcept nogil:
@@ -163,6 +185,8 @@ cdef bint _time_any(Ptr value, Ptr stop, int64_t* number) noexcept nogil:
         return _time_iso8601(value, stop, number)
     if stop - value >= 25 and value[3] == c",":
         return _time_http(value, stop, number)
+    if stop - value >= 22 and (value[5] == c"," or value[6] == c","):
+        return _time_kibana(value, stop, number)
     if stop - value == 24 and value[3] == c" ":
         return _time_asctime(value, stop, number)
     digits = find(value, stop, c".") - value
@@ -186,7 +210,7 @@ cdef bint _time_local(Ptr value, Ptr stop, int64_t* number) noexcept nogil:
         and _month(value + 3, &month)
         and _digits(value + 7, value + 11, &year)
         and _clock(value + 12, &clock)
-        and _date(year, month, day, number)
+        and date_of(year, month, day, number)
         and _within_day(value + 20, stop, clock, number)
     )
 
@@ -201,7 +225,7 @@ cdef bint _time_iso8601(Ptr value, Ptr stop, int64_t* number) noexcept nogil:
         and _digits(value + 5, value + 7, &month)
         and _digits(value + 8, value + 10, &day)
         and _clock(value + 11, &clock)
-        and _date(year, month, day, number)
+        and date_of(year, month, day, number)
         and _within_day(value + 19, stop, clock, number)
     )
 
@@ -216,8 +240,24 @@ cdef bint _time_http(Ptr value, Ptr stop, int64_t* number) noexcept nogil:
         and _month(value + 8, &month)
         and _digits(value + 12, value + 16, &year)
         and _clock(value + 17, &clock)
-        and _date(year, month, day, number)
+        and date_of(year, month, day, number)
         and _within_day(value + 25, stop, clock, number)
+    )
+
+
+cdef bint _time_kibana(Ptr value, Ptr stop, int64_t* number) noexcept nogil:
+    """Read `Nov 20, 2026 @ 00:00:00.000`, as Kibana's exports have it; a day may have one digit."""
+    cdef int64_t day, month, year, clock
+    cdef Ptr comma = value + (5 if value[5] == c"," else 6)
+    return (
+        stop - comma >= 17
+        and value[3] == c" " and comma[1] == c" " and memcmp(comma + 6, b" @ ", 3) == 0
+        and _month(value, &month)
+        and _digits(value + 4, comma, &day)
+        and _digits(comma + 2, comma + 6, &year)
+        and _clock(comma + 9, &clock)
+        and date_of(year, month, day, number)
+        and _within_day(comma + 17, stop, clock, number)
     )
 
 
@@ -231,7 +271,7 @@ cdef bint _time_asctime(Ptr value, Ptr stop, int64_t* number) noexcept nogil:
         and _digits(value + 8 + (value[8] == c" "), value + 10, &day)
         and _clock(value + 11, &clock)
         and _digits(value + 20, stop, &year)
-        and _date(year, month, day, number)
+        and date_of(year, month, day, number)
     ):
         return False
     number[0] += clock
@@ -263,14 +303,14 @@ cdef bint _day(Ptr value, Ptr stop, int64_t* number) noexcept nogil:
             and _digits(value, value + 4, &year)
             and _digits(value + 5, value + 7, &month)
             and _digits(value + 8, stop, &day)
-            and _date(year, month, day, number)
+            and date_of(year, month, day, number)
         )
     return (
         stop - value == 11 and value[2] == c"/" and value[6] == c"/"
         and _digits(value, value + 2, &day)
         and _month(value + 3, &month)
         and _digits(value + 7, stop, &year)
-        and _date(year, month, day, number)
+        and date_of(year, month, day, number)
     )
 
 
@@ -285,7 +325,7 @@ cdef bint _american_day(Ptr value, Ptr stop, int64_t* number) noexcept nogil:
         return False
     if not (_digits(value, first, &month) and _digits(first + 1, second, &day) and _digits(second + 1, stop, &year)):
         return False
-    return _date(year + 2000 if stop - second == 3 else year, month, day, number)
+    return date_of(year + 2000 if stop - second == 3 else year, month, day, number)
 
 
 cdef bint _american_clock(Ptr value, Ptr stop, int64_t* number) noexcept nogil:
@@ -311,7 +351,7 @@ cdef bint _time_compact(Ptr value, Ptr stop, int64_t* number) noexcept nogil:
         return False
     if not (
         _digits(value, value + 4, &year) and _digits(value + 4, value + 6, &month) and _digits(value + 6, value + 8, &day)
-        and _date(year, month, day, number)
+        and date_of(year, month, day, number)
         and _digits(value + 8, value + 10, &hour) and hour <= 23
         and _digits(value + 10, value + 12, &minute) and minute <= 59
         and _digits(value + 12, stop, &second) and second <= 60
@@ -448,23 +488,3 @@ cdef inline bint _offset(Ptr value, Ptr stop, int64_t* number) noexcept nogil:
     if value[0] == c"-":
         number[0] = -number[0]
     return True
-
-
-cdef inline bint _date(int64_t year, int64_t month, int64_t day, int64_t* number) noexcept nogil:
-    """Return a civil date as microseconds since the epoch. (Hinnant, "chrono-Compatible Low-Level Date Algorithms", 2013.)"""
-    cdef int64_t of_era, of_year
-    if year < 1 or not 1 <= month <= 12 or not 1 <= day <= _days(year, month):
-        return False
-    if month <= 2:
-        year -= 1
-    of_era = year % 400
-    of_year = (153 * (month - 3 if month > 2 else month + 9) + 2) // 5 + day - 1
-    number[0] = ((year // 400) * 146_097 + of_era * 365 + of_era // 4 - of_era // 100 + of_year - 719_468) * 24 * HOUR
-    return True
-
-
-cdef inline int64_t _days(int64_t year, int64_t month) noexcept nogil:
-    """Return how many days a month has."""
-    if month == 2:
-        return 29 if year % 4 == 0 and (year % 100 != 0 or year % 400 == 0) else 28
-    return 30 if month in (4, 6, 9, 11) else 31

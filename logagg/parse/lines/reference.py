@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 import pyarrow as pa
 
+from logagg.parse.envelopes.kinds import split
 from logagg.parse.envelopes.reference import Message, RawLine, inside_of, messages
-from logagg.parse.formats.columns import HEADER
+from logagg.parse.formats.columns import HEADER, W3C_NAME
+from logagg.parse.formats.csv_header import CSV_NAMES, names_of
 from logagg.parse.formats.format import Format, Step
 from logagg.parse.formats.shapes import has_shape, is_between
 from logagg.parse.lines import reference_json
 from logagg.parse.lines.headers import is_comment, under
-from logagg.parse.lines.reference_columns import split_columns
+from logagg.parse.lines.reference_columns import split_columns, values_of
 from logagg.parse.lines.reference_durations import seconds, upstream_seconds
 from logagg.parse.lines.reference_text import tidy
 from logagg.parse.lines.reference_times import DIGITS, digits, time_of
@@ -24,6 +26,7 @@ from logagg.records import SAMPLE_BYTES, SAMPLES, Batch, Chunk, Reject, Rejects
 
 NO_STATUS = (b"0", b"000", b"-1")  # the value of proxies for a request that was given up without an answer
 CONTROLS = dict(zip(b'"\\nrtbfv', b'"\\\n\r\t\b\f\v', strict=True))
+_IN_NAMES = {byte: byte for byte in b'"\\'}  # in a user's DOMAIN\\fred, a backslash stands for itself
 HEX = frozenset(b"0123456789abcdefABCDEF")
 METHOD_FIRST = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ")
 METHOD_REST = METHOD_FIRST | frozenset(b"_-")
@@ -127,7 +130,7 @@ def unused(line: bytes, fmt: Format, now: float) -> list[bytes]:
         return []
     line = inside
     if one.columns:
-        return []
+        return _unused_columns(line, one)
     if one.keys:
         return [
             path
@@ -137,6 +140,22 @@ def unused(line: bytes, fmt: Format, now: float) -> list[bytes]:
     places = zip(one.steps, _places(line, one), strict=True)
     values = [line[start:end] for step, (start, end) in places if not step.field and step.shape != "ident"]
     return [value for value in values if value not in (b"", b"-")]
+
+
+def _unused_columns(line: bytes, fmt: Format) -> list[bytes]:
+    """Return the columns of a line that have a value, and no field: their names if a header has them, else the values."""
+    values = values_of(line, fmt) or []
+    named = [name.encode() for name in _names(fmt)] or values
+    unused = zip(fmt.columns, values, named, strict=False)
+    return [name for column, value, name in unused if not column.field and value not in (b"", b"-")]
+
+
+def _names(fmt: Format) -> list[str]:
+    """Return what a header calls the columns of a format; nothing if it has none."""
+    name = split(fmt.name)[1]
+    if name.startswith(CSV_NAMES):
+        return names_of(fmt.comment)
+    return name.removeprefix(W3C_NAME).replace("|", " ").split() if name.startswith(W3C_NAME) else []
 
 
 def _plain(name: str) -> pa.DataType:
@@ -260,9 +279,14 @@ def _status(value: bytes) -> int:
     return int(value)
 
 
+_GROUPED = re.compile(rb"[0-9]{1,3}(?:,[0-9]{3})+")
+
+
 def _size(value: bytes) -> int:
-    if value in (b"-", b""):
+    if value in (b"-", b"", b"-1"):
         return 0
+    if _GROUPED.fullmatch(value):
+        value = value.replace(b",", b"")
     whole, point, zeros = value.partition(b".")
     try:
         size = digits(whole)
@@ -274,26 +298,27 @@ def _size(value: bytes) -> int:
 
 
 def _text(raw: Raw, field: str, fmt: Format) -> str:
-    text = _bytes(raw.get(field, b""), fmt).decode("utf-8", "replace")
+    controls = _IN_NAMES if field == "user" else CONTROLS
+    text = _bytes(raw.get(field, b""), fmt, controls).decode("utf-8", "replace")
     text = text.replace('""', '"') if fmt.doubled else text
     return tidy(field, text, encoded=field in fmt.encoded)
 
 
-def _bytes(value: bytes, fmt: Format) -> bytes:
+def _bytes(value: bytes, fmt: Format, controls: Mapping[int, int] = CONTROLS) -> bytes:
     if value == b"-":
         return b""
-    return _unescape(value) if fmt.escaped and not fmt.keys else value
+    return _unescape(value, controls) if fmt.escaped and not fmt.keys else value
 
 
-def _unescape(value: bytes) -> bytes:
+def _unescape(value: bytes, controls: Mapping[int, int]) -> bytes:
     out, at = bytearray(), 0
     while at < len(value):
         after = value[at + 1 : at + 4]
         if value[at] != ord("\\") or not after:
             out.append(value[at])
             at += 1
-        elif after[0] in CONTROLS:
-            out.append(CONTROLS[after[0]])
+        elif after[0] in controls:
+            out.append(controls[after[0]])
             at += 2
         elif after[:1] == b"x" and len(after) == 3 and after[1] in HEX and after[2] in HEX:
             out.append(int(after[1:], 16))

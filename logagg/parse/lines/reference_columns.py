@@ -8,24 +8,31 @@ from logagg.parse.formats.shapes import has_shape
 
 def split_columns(line: bytes, fmt: Format) -> dict[str, bytes] | None:
     """Return the fields of a line, None if it does not have the shape of the format."""
+    values = values_of(line, fmt)
+    if values is None:
+        return None
+    raw = {one.field: b"" for one in fmt.columns if one.field}
+    return raw | {one.field: value for one, value in zip(fmt.columns, values, strict=False) if one.field}
+
+
+def values_of(line: bytes, fmt: Format) -> list[bytes] | None:
+    """Return the values of the columns that a line has, None if it does not have the shape of the format."""
     separator = fmt.separator
     if separator == b" ":
         separator = b"\t" if b"\t" in line else separator
         line = line.strip(b" ") if separator == b" " else line
-    raw = {one.field: b"" for one in fmt.columns if one.field}
-    at, number = 0, 0
-    for number, column in enumerate(fmt.columns, 1):
+    at, values = 0, list[bytes]()
+    for column in fmt.columns:
         value, at = _value(line, at, separator, column, fmt)
         if not has_shape(value, column.shape):
             return None
-        if column.field:
-            raw[column.field] = value
+        values.append(value)
         if at == len(line):
-            return raw if number >= fmt.needed else None
+            return values if len(values) >= fmt.needed else None
         at += 1
         while separator == b" " and line[at : at + 1] == b" ":
             at += 1
-    return raw if fmt.columns and (fmt.open_end or at == len(line)) else None
+    return values if fmt.columns and (fmt.open_end or at == len(line)) else None
 
 
 def _value(line: bytes, start: int, separator: bytes, column: Column, fmt: Format) -> tuple[bytes, int]:

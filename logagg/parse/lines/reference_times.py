@@ -21,6 +21,10 @@ _LOCAL = re.compile(rb"(?P<day>..)/(?P<month>...)/(?P<year>....)[: ]" + _WITHIN_
 _ISO8601 = re.compile(rb"(?P<year>....)(?P<mark>[-/])(?P<month>..)(?P=mark)(?P<day>..)[T \t]" + _WITHIN_DAY, re.DOTALL)
 _HTTP = re.compile(rb"..., (?P<day>..) (?P<month>...) (?P<year>....) " + _WITHIN_DAY, re.DOTALL)
 _ASCTIME = re.compile(rb"... (?P<month>...) (?P<day>..) (?P<clock>..:..:..) (?P<year>....)", re.DOTALL)
+_KIBANA = re.compile(
+    rb"(?P<month>...) (?P<day>[0-9]{1,2}), (?P<year>....) @ (?P<clock>..:..:..)(?:[.,](?P<fraction>[0-9]+))?(?P<offset>.*)",
+    re.DOTALL,
+)  # Nov 20, 2026 @ 00:00:00.000
 _AMERICAN = re.compile(rb"(?P<month>[0-9]{1,2})/(?P<day>[0-9]{1,2})/(?P<year>[0-9]{2}|[0-9]{4})")
 _AMERICAN_CLOCK = re.compile(rb"[0-9]{1,2}:[0-9]{2}:[0-9]{2}")
 _OFFSET = re.compile(rb"(?P<sign>[+-])(?P<hours>[0-9]{2})(?::?(?P<minutes>[0-9]{2}))?")
@@ -41,6 +45,8 @@ def _time_any(value: bytes) -> datetime:
         return _time_iso8601(value)
     if len(value) >= 25 and value[3:4] == b",":
         return _dated(_HTTP, value)
+    if len(value) >= 22 and b"," in (value[5:6], value[6:7]):
+        return _dated(_KIBANA, value)
     if len(value) == 24 and value[3:4] == b" ":
         return _time_asctime(value)
     length = len(value.partition(b".")[0])

@@ -8,6 +8,7 @@ within `[line, end of line]` of a line that `find_lines` found, and every search
 import numpy as np
 
 from libc.stdint cimport int64_t, uint8_t
+from libc.string cimport memcmp
 
 from logagg.columnar.bytes cimport CACHE_LINE, ROWS_AHEAD, Ptr, after_blanks, find, first_of, is_escaped, prefetch
 from logagg.parse.lines.shapes cimport has_shape, is_between
@@ -88,6 +89,18 @@ def last_line(const uint8_t[::1] data, bytes beginning):
     while end > found and (end - 1)[0] == RETURN:
         end -= 1
     return found - first, end - first
+
+
+def begin_with(const uint8_t[::1] data, const int64_t[::1] start, const int64_t[::1] end, bytes beginning):
+    """Return a mask of the lines that begin with some bytes."""
+    cdef Py_ssize_t lines = start.shape[0], row, length = len(beginning)
+    masks = np.empty(lines, np.bool_)
+    cdef uint8_t[::1] mask = masks.view(np.uint8)
+    cdef Ptr first = first_of(data), wanted = <Ptr> <char*> beginning
+    with nogil:
+        for row in range(lines):
+            mask[row] = end[row] - start[row] >= length and memcmp(first + start[row], wanted, length) == 0
+    return masks
 
 
 cdef inline bint _begins_line(Ptr first, Ptr at) noexcept nogil:

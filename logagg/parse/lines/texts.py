@@ -40,7 +40,7 @@ class Texts:
         if not self._fields[field].length.any():  # a product's format has fields that this log does not have
             return _as_text(np.zeros(self.rows, np.int32), pa.array([""][: self.rows], pa.string()))
         codes, distinct = self._fields[field].encode(dash=True)
-        texts = decode.to_text(decode.unescape(distinct) if self._escaped else distinct)
+        texts = decode.to_text(decode.unescape(distinct, names=field == "user") if self._escaped else distinct)
         texts = undoubled(texts) if self._doubled else texts
         return _as_text(codes, tidy(field, texts, encoded=field in self._encoded))
 

@@ -17,15 +17,17 @@ from logagg.parse.text import escapes
 NEWLINE = ord("\n")
 
 
-def unescape(values: pa.Array) -> pa.Array:
+def unescape(values: pa.Array, *, names: bool = False) -> pa.Array:
     r"""Undo the escapes that servers write for unprintable bytes: `\xHH`, `\"`, `\\`, `\n` and so on.
 
-    Any other backslash stays as it is. One pass from left to right: decoded bytes are not decoded again.
+    Any other backslash stays as it is, and before a letter in `names` of users (`DOMAIN\fred`). One pass from left to right:
+    decoded bytes are not decoded again.
     """
     column = Column.of(values)
     if not escapes.has_backslash(column.data):
         return values
-    return Column(*escapes.unescape(column.data, column.offsets)).array(values.type)
+    undo = escapes.unescape_name if names else escapes.unescape
+    return Column(*undo(column.data, column.offsets)).array(values.type)
 
 
 def decode_percent(values: pa.Array) -> pa.Array:

@@ -24,6 +24,11 @@ def unescape(const uint8_t[::1] data, const int32_t[::1] offsets):
     return _undo(data, offsets, _backslash)
 
 
+def unescape_name(const uint8_t[::1] data, const int32_t[::1] offsets):
+    r"""Undo `\xHH`, `\"` and `\\` in names of users: in `DOMAIN\fred`, the backslash stands for itself."""
+    return _undo(data, offsets, _backslash_in_name)
+
+
 def decode_percent(const uint8_t[::1] data, const int32_t[::1] offsets):
     """Undo URL encoding: `%HH`, and `+` for a space; return data and offsets."""
     return _undo(data, offsets, _percent)
@@ -61,6 +66,13 @@ cdef Ptr _backslash(Ptr at, Ptr stop, uint8_t* byte) noexcept nogil:
         byte[0] = 16 * hex_digit(at[2]) + hex_digit(at[3])
         return at + 4
     return at + 1
+
+
+cdef Ptr _backslash_in_name(Ptr at, Ptr stop, uint8_t* byte) noexcept nogil:
+    if at[0] == c"\\" and stop - at >= 2 and at[1] not in (c"\\", c'"', c"x"):
+        byte[0] = at[0]
+        return at + 1
+    return _backslash(at, stop, byte)
 
 
 cdef Ptr _percent(Ptr at, Ptr stop, uint8_t* byte) noexcept nogil:

@@ -39,3 +39,23 @@ def test_a_duration_whose_unit_is_not_clear_is_shown_as_such() -> None:
     assert fmt
     found = understood(lines, fmt, NOW)
     assert found and found.unused == ("took (in which unit its values do not prove)",)
+
+
+def test_of_columns_with_a_header_the_names_are_shown_that_are_not_used() -> None:
+    lines = [b"time,ip,status,url,edge", *[b"2026-11-27T08:00:0%dZ,198.51.100.7,200,/a,FRA2" % one for one in range(3)]]
+    fmt = detect(lines, NOW)
+    assert fmt
+    found = understood(lines, fmt, NOW)
+    assert found and found.unused == ("edge",)
+    w3c = [
+        b"#Fields: date time c-ip s-port cs-method cs-uri-stem sc-status",
+        b"2026-11-27 08:00:00 198.51.100.7 80 GET /a 200",
+    ]
+    found = understood(w3c, compile_format("w3c"), NOW)
+    assert found and found.unused == ("s-port",)
+
+
+def test_of_columns_without_a_header_the_values_are_shown() -> None:
+    line = b'- shop [27/Nov/2026:08:00:00 +0000] 198.51.100.7 - ID1 REST.GET.OBJECT a "GET /a HTTP/1.1" 200 - 5 - 7 - "-" "UA"'
+    found = understood([line], compile_format("s3"), NOW)
+    assert found and found.unused == ("ID1", "REST.GET.OBJECT", "a")

@@ -31,6 +31,11 @@ def test_half_of_the_lines_must_match() -> None:
     assert first(COMBINED, b"noise", b"noise") == ""
 
 
+@pytest.mark.parametrize("line", [b"a:1\tb:2\tc:3\td:4", b"\t".join(b"%d:x" % number for number in range(400))])
+def test_lines_that_make_no_format_are_refused(line: bytes) -> None:
+    assert first(line) == ""
+
+
 def test_formats_count_together() -> None:
     vhost = b"www.example.com " + COMBINED
     assert first(COMBINED, COMBINED, vhost, b"noise", b"noise") == "combined or " + VHOST

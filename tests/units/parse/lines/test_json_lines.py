@@ -55,6 +55,12 @@ def test_a_line_with_other_keys_than_those_before(other: bytes) -> None:
     assert fast(lines) == reference(lines)
 
 
+@pytest.mark.parametrize("other", OTHERS.values(), ids=OTHERS)
+def test_lines_of_several_kinds_in_turn(other: bytes) -> None:
+    lines = [ALIKE[0], other, OTHERS["a key more"], other, *ALIKE] * 3
+    assert fast(lines) == reference(lines)
+
+
 def test_more_keys_than_are_remembered() -> None:
     lines = [json.dumps({f"k{number}": number for number in range(last)}).encode() for last in (300, 256, 257, 300)]
     assert [one["five"] for one in fast(lines)] == [b"299", b"", b"", b"299"]

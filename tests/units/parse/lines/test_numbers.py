@@ -107,6 +107,11 @@ def test_time_epoch(value: bytes, field: str, expected: str | None) -> None:
         (b"2026-11-20T01:02:03+01:00", "2026-11-20T00:02:03+00:00"),
         (b"2026/11/20 01:02:03.5", "2026-11-20T01:02:03.500000+00:00"),
         (b"Fri, 20 Nov 2026 01:02:03 GMT", "2026-11-20T01:02:03+00:00"),
+        (b"Nov 20, 2026 @ 01:02:03.250", "2026-11-20T01:02:03.250000+00:00"),
+        (b"Nov 2, 2026 @ 01:02:03", "2026-11-02T01:02:03+00:00"),
+        (b"Nov 2, 2026 @ 01:02:03.5", "2026-11-02T01:02:03.500000+00:00"),
+        (b"Nov 20, 2026 at 01:02:03", None),
+        (b"Nov 31, 2025 @ 01:02:03", None),
         (b"123", None),
         (b"0.250", None),
         (b"12345678901", None),
@@ -125,17 +130,30 @@ def test_statuses() -> None:
 
 
 def test_sizes() -> None:
-    number, valid = numbers.sizes(*places(b"-", b"", b"0012", b"12.0", b"%d" % MOST_BYTES), MOST_BYTES)
+    number, valid = numbers.sizes(*places(b"-", b"", b"-1", b"0012", b"12.0", b"%d" % MOST_BYTES), MOST_BYTES)
     assert valid.all()
-    assert number.tolist() == [0, 0, 12, 12, MOST_BYTES]
+    assert number.tolist() == [0, 0, 0, 12, 12, MOST_BYTES]
+
+
+def test_thousands_may_have_commas() -> None:
+    number, valid = numbers.sizes(*places(b"5,120", b"1,048,576", b"000,001"), MOST_BYTES)
+    assert valid.all()
+    assert number.tolist() == [5120, 1_048_576, 1]
 
 
 @pytest.mark.parametrize(
     "value",
     [
         b"1x",
-        b"-1",
+        b"-2",
         b"+1",
+        b"1,12",
+        b"1234,567",
+        b",123",
+        b"1,234,",
+        b"1,234.0",
+        b"1,125,899,906,842,625",
+        b"9" + b",999" * 40,
         b"1.5",
         b"1.",
         b".0",

@@ -30,6 +30,20 @@ def test_unescape(raw: bytes, plain: bytes) -> None:
 
 
 @pytest.mark.parametrize(
+    ("raw", "plain"),
+    [
+        (rb"DOMAIN\fred", rb"DOMAIN\fred"),
+        (rb"DOMAIN\\nina", rb"DOMAIN\nina"),
+        (rb"DOMAIN\x5Ctom", rb"DOMAIN\tom"),
+        (rb"a\"b", b'a"b'),
+        (rb"\xyz", rb"\xyz"),
+    ],
+)
+def test_before_a_letter_of_a_users_name_a_backslash_stands_for_itself(raw: bytes, plain: bytes) -> None:
+    assert unescape(binary(raw), names=True)[0].as_py() == plain
+
+
+@pytest.mark.parametrize(
     ("encoded", "decoded"),
     [
         ("a%20b+c", "a b c"),
