@@ -31,7 +31,7 @@ PLOTS = (
     "Time to serve a request",
     "Time to serve the busiest paths",
 )
-ROBOT = re.compile(r"bot|curl")  # in the agents of the demo's robots
+ROBOT = re.compile(r"bot|curl|python")  # in the agents of the demo's robots
 
 
 @pytest.mark.e2e

@@ -41,7 +41,7 @@ def open(root: str | os.PathLike[str] = "lake", clock: Clock | None = None, tz: 
     >>> import logagg
     >>> lake = logagg.open("lake")
     >>> lake.sql("SELECT sum(hits) AS hits FROM traffic").fetchall()
-    [(6436,)]
+    [(6482,)]
     """
     return OpenLake(Path(root), clock or SystemClock(), tz)
 
@@ -159,7 +159,7 @@ class OpenLake(Closing):
         >>> for snapshot in lake.watch():
         ...     print(snapshot.sql("SELECT sum(hits) FROM traffic").fetchall())
         ...     break
-        [(6436,)]
+        [(6482,)]
         """
         last: Snapshot | None = None
         while True:

@@ -64,7 +64,7 @@ def rehearse(program: Path | str, folder: Path, under: tuple[str, ...] = ()) -> 
     assert run("--version").startswith("logagg, version ")
     lake = ("--lake", "lake")
     run("tail", "--once", *lake, "--config", "demo/logagg.toml", "demo")
-    assert "6,436" in run("report", *lake)
+    assert "6,482" in run("report", *lake)
     assert run("sql", *lake, "--format", "csv", "SELECT total(hits) AS hits FROM traffic") == "hits\n6436\n"
     assert "GET /articles/tea.html" in run("lines", *lake, "--where", "path = '/articles/tea.html'", "--limit", 1)
     run("check", *lake, "--config", "demo/logagg.toml")

@@ -11,9 +11,14 @@ test('the default state has an empty query', () => {
 
 test('a state survives being written and parsed', () => {
     const query =
-        'since=2026-11-24T12:00Z&until=2026-11-25&compare=week&bots=only&tz=Europe/Berlin&is=path:/a%26b%3D1&is=path:' +
+        'since=2026-11-24T12:00Z&until=2026-11-25&compare=week&bots=only&model=linear&tz=Europe/Berlin&is=path:/a%26b%3D1&is=path:' +
         '&not=browser:Chrome+Mobile&split=status_class&view=requests&open=pages&search=x&offset=50&sort.pages=visitors&order.pages=asc&hide=asset,other&columns=ts,path'
     assert.equal(write(parse(query)), query)
+})
+
+test('a panel that has another name now is found by its old one', () => {
+    const state = parse('?open=entries&sort.entries=visitors&order.entries=asc')
+    assert.equal(write(state), 'open=pages_by_referrer&sort.pages_by_referrer=visitors&order.pages_by_referrer=asc')
 })
 
 test('values may hold anything, and keep it', () => {

@@ -35,6 +35,7 @@ export const DEFAULTS = Object.freeze({
     compare: 'none',
     bots: 'include',
     tz: 'UTC',
+    model: 'last_non_direct',
     split: 'kind',
     view: 'overview',
     open: '',
@@ -46,9 +47,14 @@ export const DEFAULTS = Object.freeze({
 const CHOICES = {
     compare: ['none', 'previous', 'week', 'year'],
     bots: ['include', 'exclude', 'only'],
+    model: ['last_non_direct', 'last', 'first', 'linear', 'position', 'time_decay'],
     split: ['kind', 'status_class'],
     view: ['overview', 'requests', 'lines', 'rejects', 'cluster'],
 }
+
+// Names of panels that links which were kept may have.
+const RENAMED = { entries: 'pages_by_referrer' }
+const panelOf = (name) => RENAMED[name] ?? name
 
 // A link may contain any text: an invalid value becomes the default.
 export function parse(query) {
@@ -60,6 +66,7 @@ export function parse(query) {
         if (name === 'offset') state.offset = Math.max(0, Math.floor(Number(value)) || 0)
         else if (!CHOICES[name] || CHOICES[name].includes(value)) state[name] = value
     }
+    state.open = panelOf(state.open)
     if (!state.since) state.since = DEFAULTS.since
     if (state.until === 'now') state.until = ''
     if (!isZone(state.tz)) state.tz = DEFAULTS.tz
@@ -71,7 +78,7 @@ export function parse(query) {
         }
     }
     for (const [name, value] of given) {
-        const [prefix, panel] = [name.slice(0, name.indexOf('.')), name.slice(name.indexOf('.') + 1)]
+        const [prefix, panel] = [name.slice(0, name.indexOf('.')), panelOf(name.slice(name.indexOf('.') + 1))]
         if (prefix === 'sort' && panel) state.sort[panel] = value
         if (prefix === 'order' && panel && (value === 'asc' || value === 'desc')) state.order[panel] = value
     }
@@ -96,7 +103,7 @@ export function write(state) {
 // The part of the state on which every answer with data depends.
 export function dataQuery(state) {
     const query = new URLSearchParams()
-    for (const name of ['since', 'until', 'compare', 'bots', 'tz']) {
+    for (const name of ['since', 'until', 'compare', 'bots', 'model', 'tz']) {
         if (state[name] !== DEFAULTS[name]) query.append(name, state[name])
     }
     for (const kind of ['is', 'not']) for (const { dim, value } of state[kind]) query.append(kind, `${dim}:${value}`)
