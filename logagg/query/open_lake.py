@@ -179,8 +179,8 @@ class OpenLake(Closing):
         >>> top = "SELECT path, sum(views) AS views FROM pages WHERE site = $site GROUP BY path ORDER BY views DESC LIMIT 2"
         >>> lake.sql(top, {"site": "shop.example.com"}).df()
                      path  views
-        0  /kettles/steel    205
-        1           /cups    202
+        0  /kettles/steel    207
+        1           /cups    204
         """
         return self.snapshot().sql(query, params)
 
