@@ -239,7 +239,7 @@ class OpenLake(Closing):
 
         >>> status = lake.status()
         >>> status.healthy, [(one.lines, one.rejects) for one in status.sources]
-        (True, [(2042, 1), (2221, 0), (2174, 0)])
+        (True, [(2055, 1), (2241, 0), (2187, 0)])
         """
         from logagg.query import status
 
