@@ -15,7 +15,7 @@ from logagg.explore.attributed import CREDITS
 from logagg.explore.facts import Facts
 from logagg.explore.measures import MEASURES, Shown
 from logagg.explore.overview import Buckets, latency, series, totals
-from logagg.explore.panels import RENAMED, Panel, PanelRequest, is_present, panel_answer, panels_of, wanted
+from logagg.explore.panels import Panel, PanelRequest, current_name, is_present, panel_answer, panels_of, wanted
 from logagg.explore.query import Ask
 from logagg.explore.scope import MINUTE, Scope, timestamp
 from logagg.quantities import counted
@@ -94,7 +94,7 @@ def _panel_requests(
     measures: int | None,
 ) -> list[PanelRequest]:
     """Return the request for each panel. Raises LogaggError, also if a panel is to be sorted but is not asked for."""
-    sorts, orders = ({RENAMED.get(name, name): how for name, how in of.items()} for of in (sorts, orders))
+    sorts, orders = ({current_name(name, facts): how for name, how in of.items()} for of in (sorts, orders))
     chosen = list(panels_of(facts).values()) if names is None else wanted(names, facts)
     for name in (*sorts, *orders):
         if name not in {panel.name for panel in chosen}:

@@ -319,10 +319,14 @@ def _has_visits(table: str, facts: Facts, since: datetime) -> str:
     return f"SELECT ({written}) + ({recent}) > 0"
 
 
+def current_name(name: str, facts: Facts) -> str:
+    """Return the name that a panel has now: a lake may have a rollup of its own with a former one."""
+    return RENAMED[name] if name in RENAMED and name not in panels_of(facts) else name
+
+
 def panel_named(name: str, facts: Facts) -> Panel:
     """Return a panel. Raises LogaggError."""
-    panels = panels_of(facts)
-    name = name if name in panels else RENAMED.get(name, name)
+    panels, name = panels_of(facts), current_name(name, facts)
     if name not in panels:
         raise NotFound(f"no panel {name[:100]!r}", f"there are {', '.join(panels)}")
     return panels[name]

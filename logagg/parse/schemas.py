@@ -66,7 +66,9 @@ BATCH_SCHEMA = pa.schema(
         pa.field("brands", TEXT),  # Sec-CH-UA, as sent; the next two are its companions
         pa.field("platform", TEXT),
         pa.field("mobile", TEXT),
-        pa.field("purpose", TEXT),  # Sec-Purpose, as sent: whether the browser asks before anybody wants to see the page
+        pa.field(
+            "purpose", TEXT
+        ),  # Sec-Purpose, as sent: whether the browser asks before anybody wants to see the page
         pa.field("seconds", pa.float64()),  # time to serve the request; null beyond `LONGEST`, too
         pa.field("upstream_seconds", pa.float64()),  # sum over the upstreams tried
         pa.field("cache", TEXT),  # upstream cache status

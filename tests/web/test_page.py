@@ -266,6 +266,13 @@ def test_drill_to_requests_and_their_lines(page: Page, demo_page: tuple[Command,
     page.keyboard.press("Escape")
 
 
+def test_a_link_to_a_panel_by_its_former_name(page: Page, demo_page: tuple[Command, str]) -> None:
+    page.goto(f"{demo_page[1]}?{DAYS}&open=entries&sort.entries=visitors")
+    expect(page.locator("#detail-title")).to_contain_text("Pages by referrer")
+    expect(page.locator("th[aria-sort=descending]")).to_contain_text("Visitors")
+    assert query(page)["open"] == ["pages_by_referrer"]
+
+
 def test_rejects(page: Page, demo_page: tuple[Command, str]) -> None:
     page.goto(f"{demo_page[1]}?{DAYS}&view=rejects")
     expect(page.locator("main")).to_contain_text("format")

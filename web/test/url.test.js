@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { dataQuery, exclude, flip, parse, pick, pickAlso, remove, write } from '../src/lib/url.js'
+import { dataQuery, exclude, flip, parse, pick, pickAlso, remove, renamed, write } from '../src/lib/url.js'
 
 const path = (value) => ({ dim: 'path', value })
 
@@ -18,7 +18,9 @@ test('a state survives being written and parsed', () => {
 
 test('a panel that has another name now is found by its old one', () => {
     const state = parse('?open=entries&sort.entries=visitors&order.entries=asc')
-    assert.equal(write(state), 'open=pages_by_referrer&sort.pages_by_referrer=visitors&order.pages_by_referrer=asc')
+    assert.deepEqual(renamed(state, ['entries']), {})
+    assert.deepEqual(renamed(parse('?open=pages'), ['pages']), {})
+    assert.equal(write({ ...state, ...renamed(state, ['pages']) }), 'open=pages_by_referrer&sort.pages_by_referrer=visitors&order.pages_by_referrer=asc')
 })
 
 test('values may hold anything, and keep it', () => {

@@ -52,10 +52,6 @@ const CHOICES = {
     view: ['overview', 'requests', 'lines', 'rejects', 'cluster'],
 }
 
-// Names of panels that links which were kept may have.
-const RENAMED = { entries: 'pages_by_referrer' }
-const panelOf = (name) => RENAMED[name] ?? name
-
 // A link may contain any text: an invalid value becomes the default.
 export function parse(query) {
     const given = new URLSearchParams(query)
@@ -66,7 +62,6 @@ export function parse(query) {
         if (name === 'offset') state.offset = Math.max(0, Math.floor(Number(value)) || 0)
         else if (!CHOICES[name] || CHOICES[name].includes(value)) state[name] = value
     }
-    state.open = panelOf(state.open)
     if (!state.since) state.since = DEFAULTS.since
     if (state.until === 'now') state.until = ''
     if (!isZone(state.tz)) state.tz = DEFAULTS.tz
@@ -78,7 +73,7 @@ export function parse(query) {
         }
     }
     for (const [name, value] of given) {
-        const [prefix, panel] = [name.slice(0, name.indexOf('.')), panelOf(name.slice(name.indexOf('.') + 1))]
+        const [prefix, panel] = [name.slice(0, name.indexOf('.')), name.slice(name.indexOf('.') + 1)]
         if (prefix === 'sort' && panel) state.sort[panel] = value
         if (prefix === 'order' && panel && (value === 'asc' || value === 'desc')) state.order[panel] = value
     }
@@ -108,6 +103,21 @@ export function dataQuery(state) {
     }
     for (const kind of ['is', 'not']) for (const { dim, value } of state[kind]) query.append(kind, `${dim}:${value}`)
     return query
+}
+
+// Links that were kept may have a name that a panel no longer has: what changes in a state, if the lake has no such panel.
+const RENAMED = { entries: 'pages_by_referrer' }
+export function renamed(state, panels) {
+    const changes = {}
+    for (const [old, name] of Object.entries(RENAMED)) {
+        if (panels.includes(old)) continue
+        if (state.open === old) changes.open = name
+        for (const kind of ['sort', 'order']) {
+            const { [old]: value, ...rest } = state[kind]
+            if (value) changes[kind] = { ...rest, [name]: value }
+        }
+    }
+    return changes
 }
 
 export function isZone(name) {
