@@ -36,6 +36,7 @@ demo: $(VENV)/.ready ## read the demo logs into build/demo-lake and query it
 	$(DEMO_LOGAGG) report overview
 	$(DEMO_LOGAGG) report ads
 	$(DEMO_LOGAGG) report attribution --limit 5
+	$(DEMO_LOGAGG) sql "SELECT order_id, value_micros / 1e6 AS value, via, reason, invalid, array_to_string(list_transform(path, lambda t: concat_ws(' ', t.kind, nullif(t.campaign, ''), nullif(t.channel, ''))), ' > ') AS path FROM paths WHERE order_id <> '' ORDER BY order_id, ts"
 	$(DEMO_LOGAGG) sql "SELECT path, sum(views) AS views, uniques(visitors) AS visitors FROM pages WHERE NOT is_bot GROUP BY path ORDER BY views DESC LIMIT 5"
 	$(DEMO_LOGAGG) sql "SELECT path, sum(hits) AS hits FROM errors WHERE status = 500 GROUP BY path ORDER BY hits DESC, path LIMIT 2"
 	$(DEMO_LOGAGG) sql "SELECT ts, browser, bytes, seconds FROM requests WHERE status = 500 AND path = '/articles/tea.html' ORDER BY ts"

@@ -2,11 +2,13 @@
 
 import os
 import re
+import shutil
 import tomllib
 from pathlib import Path
 
 from Cython.Build import cythonize
 from setuptools import Extension, setup
+from setuptools.command.build_py import build_py
 
 # With LOGAGG_CHECKED=1 every access to an array is checked against its bounds.
 CHECKED = os.environ.get("LOGAGG_CHECKED") == "1"
@@ -41,6 +43,24 @@ def readme() -> str:
     return re.sub(r"\[((?:[^\[\]]|\[[^\]]*\])*)\]\((?!https?:|#)[^)]*\)", r"\1", text)
 
 
+class WithDocs(build_py):
+    """Puts the pages of docs/ into the package, for `logagg docs`; a repository has them beside it."""
+
+    def pages(self) -> dict[str, Path]:
+        if self.editable_mode:
+            return {}
+        return {str(Path(self.build_lib, "logagg/docs", page.name)): page for page in Path("docs").glob("*.md")}
+
+    def run(self) -> None:
+        super().run()
+        for place, page in self.pages().items():
+            Path(place).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(page, place)
+
+    def get_outputs(self, include_bytecode: bool = True) -> list[str]:
+        return [*super().get_outputs(include_bytecode), *self.pages()]
+
+
 modules = [extension(".".join(path.with_suffix("").parts), str(path)) for path in sorted(Path("logagg").rglob("*.pyx"))]
 modules.append(extension(SHARED, f"{SHARED.replace('.', '/')}.c"))
 setup(
@@ -49,6 +69,7 @@ setup(
     ext_modules=cythonize(
         modules, build_dir="build/cython", compiler_directives=DIRECTIVES, shared_utility_qualified_name=SHARED
     ),
+    cmdclass={"build_py": WithDocs},
     options={
         "build_ext": {"parallel": os.cpu_count()},
         **({"bdist_wheel": {"py_limited_api": "cp311"}} if ABI3 else {}),

@@ -45,6 +45,7 @@ COMMANDS = {
     "expire": "compact",
     "backfill": "backfill",
     "alert": "alert",
+    "docs": "docs",
 }
 HELP = {
     "tail": "Follow files, directories or globs; - reads standard input.",
@@ -61,6 +62,7 @@ HELP = {
     "expire": "Apply retention now.",
     "backfill": "Fill a rollup from requests, with the lines read before it was defined.",
     "alert": "Show alerts, test them on the history, silence them.",
+    "docs": "Show the documentation of this version.",
 }
 
 

@@ -1,6 +1,6 @@
 """Write the demo logs: three days of two sites, with people, robots, errors, advertising, and two rotations.
 
-The same seed gives the same bytes: `python scripts/make_demo_log.py fixtures/demo`.
+Most of it is by chance; `demo_journeys` is not. The same seed gives the same bytes: `python scripts/make_demo_log.py fixtures/demo`.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+
+from demo_journeys import JOURNEYS
 
 DAYS = [datetime(2026, 3, day, tzinfo=UTC) for day in (2, 3, 4)]
 VISITS = 330  # by people, a day
@@ -144,6 +146,22 @@ class Day:
             )
             second += self.chance.uniform(1, 20)
 
+    def journeys(self) -> None:
+        for last, (agent, steps) in JOURNEYS.items():
+            for day, time, site, target, referrer, status in steps:
+                if day == self.start.day:
+                    hours, minutes, seconds = map(int, time.split(":"))
+                    method = "POST" if agent.startswith("python") else "GET"
+                    self.request(
+                        hours * 3600 + minutes * 60 + seconds,
+                        (f"192.0.2.{last}", agent),
+                        site,
+                        target,
+                        referrer,
+                        method=method,
+                        status=status,
+                    )
+
     def written(self) -> bytes:
         return "".join(line for _, line in sorted(self.lines)).encode()
 
@@ -158,6 +176,8 @@ def days(seed: int = 2) -> Iterator[bytes]:
             day.visit(chance.choice(people))
         for _ in range(30):
             day.crawl(chance.choice(robots))
+        day.chance = random.Random(seed)  # so that other journeys change nothing else
+        day.journeys()
         yield day.written()
 
 

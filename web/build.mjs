@@ -46,6 +46,13 @@ const UNUSED = [
     [/uPlot\.rangeAsinh = rangeAsinh;/, ''],
     [/const _timeAxisVals {3}= .*\n/, 'const _timeAxisVals = null;\n'],
     [/const _timeSeriesVal {2}= .*\n/, 'const _timeSeriesVal = null;\n'],
+    [/const _fmtDate = .*\n/, ''],
+    [/isStr\(sv\) \? timeSeriesVal\(.*?\)\) : (?=sv \|\| _timeSeriesVal)/, ''],
+    [/isArr\(av\) \?\s+timeAxisVals\([^?]*?isStr\(av\) \?\s+timeAxisVal\(_tzDate, av\) :/, ''],
+    [/const _timeAxisStamps = \[[^;]*\];/, 'const _timeAxisStamps = null;'],
+    [/\bms == 1 \?/g, 'false ?'],
+    [/xScaleDistr == [234]/g, 'false'],
+    [/(const \[ timeIncrsMs, .*) genTimeStuffs\(1\);/, '$1 [];'],
 ]
 function smallerPlot() {
     return {

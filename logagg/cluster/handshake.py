@@ -134,7 +134,7 @@ class Handshake:
             self._said = True
             self.notice(no_worker_answers(missing) if self.sender.servers else no_server_answers())
         if self.once and not self._met and self.refusals.total and waited > IN_VAIN:
-            hint = "check that --secret is the lake's, and that all run the same version; docs/cluster.md"
+            hint = "check that --secret is the lake's, and that all run the same version; logagg docs cluster"
             raise ClusterError(f"tailer {self.tailer} has another secret than the lake, or another version", hint)
 
 

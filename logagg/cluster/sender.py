@@ -336,7 +336,7 @@ class Dispatch:
             return None
         assert isinstance(answer, Reply)
         if answer.outcome == "refused" and answer.reason.startswith(MISFIT):
-            raise ClusterError(answer.reason.removeprefix(MISFIT), "see docs/cluster.md")
+            raise ClusterError(answer.reason.removeprefix(MISFIT), "see logagg docs cluster")
         return answer
 
     def fail(self, outbox: Outbox, reason: str) -> None:

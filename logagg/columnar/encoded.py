@@ -95,6 +95,10 @@ class EncodedText:
         """Return a mask of the rows with one of some values."""
         return self._where(pc.is_in(self.values, value_set=pa.array(values, pa.string())))
 
+    def containing(self, pattern: str) -> Mask:
+        """Return a mask of the rows in whose value an RE2 pattern is found."""
+        return self._where(pc.match_substring_regex(self.values, pattern))
+
     def bounded(self, limit: int) -> EncodedText:
         """Return the same with distinct values, cut to their first `limit` characters."""
         shortened = shorten(self.values, limit)

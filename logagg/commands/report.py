@@ -30,7 +30,7 @@ T = TypeVar("T")
 @click.option(
     "--model",
     type=click.Choice(MODELS),
-    help="With attribution: how the touches before a conversion share it; last_non_direct if not given.",
+    help="With attribution or --html: how the touches before a conversion share it; last_non_direct if not given.",
 )
 @click.option(
     "--html",
@@ -75,10 +75,10 @@ def report(
         raise click.UsageError(f"Got unexpected extra argument ({steps[0]})")
     now, zone = SystemClock().now(), shared.zone(tz, people=output.is_for_people)
     if html is not None:
-        if name is not None or model is not None or output != Output("table"):
+        if name is not None or output != Output("table"):
             raise click.UsageError("--html is the whole page: leave NAME and the options of other formats out")
         window = {"since": since, "until": until, "compare": compare or "none", "zone": zone.key}
-        asked = {**window, "site": site, "bots": bots}
+        asked = {**window, "site": site, "bots": bots, "model": model or MODELS[0]}
         return _write_page(html, asked, limit, now, shared)
     if compare is not None:
         raise click.UsageError("--compare is for --html")

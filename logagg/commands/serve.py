@@ -98,7 +98,7 @@ def serve(
 ) -> None:
     """Serve the page and its read-only HTTP API, beside a running tail or alone.
 
-    SIGTERM and SIGINT: exit with status 0. docs/web.md shows the page, docs/http.md describes the API.
+    SIGTERM and SIGINT: exit with status 0. logagg docs web shows the page, logagg docs http describes the API.
     """
     from logagg.clock import SystemClock
     from logagg.errors import LakeError

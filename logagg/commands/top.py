@@ -47,7 +47,7 @@ def top(
 ) -> None:
     """Show the page of logagg serve in the terminal, live: totals, a chart, leaderboards, filters, single requests and their lines.
 
-    The key ? lists all keys; docs/top.md is a tour. Without --since the window is the last 24 hours, or those before the newest
+    The key ? lists all keys; logagg docs top is a tour. Without --since the window is the last 24 hours, or those before the newest
     data if these are older.
 
     CONDITION is one over the columns of requests, as for logagg lines: "status = 404". COLUMN is one of their dimensions: path,site.

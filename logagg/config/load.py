@@ -117,7 +117,9 @@ def refuse_unknown_variables(environ: Mapping[str, str]) -> None:
         is_other = _OF_KUBERNETES.fullmatch(name) or OF_RECEIVERS.fullmatch(name)
         if name.startswith(PREFIX) and name not in known and not is_other:
             meant = _meant(name.removeprefix(PREFIX), {one.removeprefix(PREFIX) for one in known})
-            hint = f"did you mean {meant}?" if meant else "unset it; docs/configuration.md lists those that there are"
+            hint = (
+                f"did you mean {meant}?" if meant else "unset it; logagg docs configuration lists those that there are"
+            )
             raise ConfigError(f"environment variable {name}: no such setting", hint)
 
 

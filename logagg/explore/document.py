@@ -25,6 +25,7 @@ from logagg.explore.page import lake_answer, page_answer, span, status_answer
 from logagg.explore.query import Ask, asking
 from logagg.explore.scope import Scope
 from logagg.query import status
+from logagg.query.names import MODELS
 from logagg.query.render import as_json
 from logagg.query.reports import Bots
 from logagg.query.snapshot import connect
@@ -53,6 +54,7 @@ class FileRequest:
     bots: Bots = "include"
     zone: str = "UTC"
     rows: int = ROWS
+    model: str = MODELS[0]
 
     def scope(self, facts: Facts, ask: Ask, now: float) -> Scope:
         """Return the scope; without `since`, the window is the day before `until`, or before the newest data."""
@@ -62,7 +64,16 @@ class FileRequest:
             if end is not None:
                 since, until = (end - WINDOW).isoformat(), end.isoformat()
         is_ = [f"site:{self.site}"] if self.site is not None else []
-        return Scope.of(now, since=since, until=until, compare=self.compare, bots=self.bots, is_=is_, zone=self.zone)
+        return Scope.of(
+            now,
+            since=since,
+            until=until,
+            compare=self.compare,
+            bots=self.bots,
+            is_=is_,
+            zone=self.zone,
+            model=self.model,
+        )
 
 
 def answers(root: Path, asked: FileRequest, now: float) -> dict[str, Any]:

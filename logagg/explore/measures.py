@@ -30,6 +30,21 @@ def _percentile(q: float) -> Shown:
     return Shown(f"p{q * 100:.0f}", "seconds", f"latency_p({q}, bucket, hits)", over_requests, is_sum=False)
 
 
+def _credits(title: str, where: str = "") -> Shown:
+    """Return the sum of parts of conversions; a part is a whole number of millionths."""
+    return Shown(title, rollup=f"round(coalesce(sum(credit){filtered(where)}, 0) / 1e6, 6)")
+
+
+def filtered(where: str) -> str:
+    """Return the clause by which an aggregate counts only rows of a condition."""
+    return f" FILTER ({where})" if where else ""
+
+
+# Of several currencies there is no sum.
+_VALUE = """CASE WHEN count(DISTINCT currency) FILTER (invalid = '' AND value_micros IS NOT NULL) < 2
+    THEN round(sum(credit::HUGEINT * value_micros) FILTER (invalid = '') / 1e12, 6) END"""
+
+
 MEASURES: Mapping[str, Shown] = {
     "hits": Shown("Hits"),
     "visitors": Shown("Visitors", rollup="uniques(visitors)", is_sum=False),
@@ -45,6 +60,13 @@ MEASURES: Mapping[str, Shown] = {
     "p90": _percentile(0.9),
     "p95": _percentile(0.95),
     "p99": _percentile(0.99),
+    "credits": _credits("Conversions", "invalid = ''"),
+    "credited_value": Shown("Value", rollup=_VALUE, is_sum=False),
+    "credits_by_id": _credits("By id", "invalid = '' AND via = 'click_id'"),
+    "credits_by_view": _credits("By view", "invalid = '' AND via = 'view'"),
+    "credits_gross": _credits("Gross"),
+    "credits_invalid": _credits("Invalid", "invalid <> ''"),
+    "events": Shown("Events"),
 }
 
 
@@ -58,11 +80,6 @@ def sum_of(name: str, where: str = "") -> str:
     """Return the sum of a column. A log may claim any number of bytes, so the sum of a few lines can exceed 64 bits."""
     total = f"coalesce(sum({identifier(name)}){filtered(where)}, 0)"
     return total if name == "bytes" else f"{total}::BIGINT"
-
-
-def filtered(where: str) -> str:
-    """Return the clause that restricts an aggregate to rows that satisfy a condition."""
-    return f" FILTER ({where})" if where else ""
 
 
 def over_column(name: str, kind: str) -> str:

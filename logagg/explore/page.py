@@ -11,13 +11,15 @@ from functools import partial
 from typing import Any, Literal
 
 from logagg.errors import LogaggError
+from logagg.explore.attributed import CREDITS
 from logagg.explore.facts import Facts
 from logagg.explore.measures import MEASURES, Shown
 from logagg.explore.overview import Buckets, latency, series, totals
-from logagg.explore.panels import Panel, PanelRequest, is_present, panel_answer, panels_of, wanted
+from logagg.explore.panels import Panel, PanelRequest, current_name, is_present, panel_answer, panels_of, wanted
 from logagg.explore.query import Ask
 from logagg.explore.scope import MINUTE, Scope, timestamp
 from logagg.quantities import counted
+from logagg.query.names import MODELS
 from logagg.query.status import SourceHealth, Status
 from logagg.query.tails import TailHealth
 
@@ -92,6 +94,7 @@ def _panel_requests(
     measures: int | None,
 ) -> list[PanelRequest]:
     """Return the request for each panel. Raises LogaggError, also if a panel is to be sorted but is not asked for."""
+    sorts, orders = ({current_name(name, facts): how for name, how in of.items()} for of in (sorts, orders))
     chosen = list(panels_of(facts).values()) if names is None else wanted(names, facts)
     for name in (*sorts, *orders):
         if name not in {panel.name for panel in chosen}:
@@ -178,6 +181,7 @@ def _described(panel: Panel, facts: Facts, ask: Ask, since: datetime) -> dict[st
         "dimensions": panel.dimensions,
         "measures": panel.measures,
         "sort": panel.measures[0],
+        "models": MODELS if panel.rollup == CREDITS else (),
         "present": has_values(panel, facts, ask, since),
     }
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from logagg.errors import LogaggError, NotFound
+from logagg.explore.attributed import COLUMNS, CREDITS, UNMATCHED, before_a_query, has_any
 from logagg.explore.facts import Facts
 from logagg.explore.measures import MEASURES
 from logagg.explore.query import Ask
@@ -20,6 +21,8 @@ from logagg.rollup.visits import FLOWS, VISITS
 from logagg.rollup.visits import TABLES as OF_VISITS
 
 Order = Literal["desc", "asc"]
+
+RENAMED = {"entries": "pages_by_referrer"}  # names in addresses that were kept
 
 MOST_ROWS = 10_000  # rows of an answer, at most
 MOST_DIMENSIONS = 6
@@ -62,6 +65,7 @@ _OF_PLACES = ("countries", "networks")  # rollups whose columns are empty for so
 _HITS = ("hits", "visitors")
 _EVENT = ("hits", "visitors", "bytes")
 _VISIT = ("visits", "visitors", "bounces", "views", "conversions", "seconds", "new")
+_CREDITS = ("credits", "credited_value", "credits_by_view", "credits_by_id", "credits_gross", "credits_invalid")
 _AD = ("impressions", "clicks", "ctr", "conversions", "visitors")
 
 PANELS: tuple[Panel, ...] = (
@@ -104,6 +108,10 @@ PANELS: tuple[Panel, ...] = (
     Panel("entry_pages", "Entry pages", VISITS.name, ("entry",), _VISIT, ("entry <> ''",)),
     Panel("exit_pages", "Exit pages", VISITS.name, ("exit",), _VISIT, ("exit <> ''",)),
     Panel("flows", "From page to page", FLOWS.name, ("from_path", "to_path"), ("hits",)),
+    Panel("attribution", "Attribution", CREDITS, ("channel", "campaign"), _CREDITS, ("credit > 0",)),
+    Panel(
+        "unmatched", "Unmatched conversions and clicks", UNMATCHED, ("kind", "reason"), ("events",), ("reason <> ''",)
+    ),
 )
 
 
@@ -186,7 +194,8 @@ def panel_query(request: PanelRequest, scope: Scope, facts: Facts) -> tuple[Orig
     sort = request.sort if request.sort != CHANGE or earlier else measure
     order = f"ORDER BY {identifier(sort)} {request.order.upper()} NULLS LAST, {names}"
     limits = f"LIMIT {request.limit + 1}" + (f" OFFSET {request.offset}" if request.offset else "")
-    rows = f"{_rows(request, first, measure, origin, scope, earlier)}\n{order}\n{limits}"
+    rows = before_a_query(panel.rollup, scope)
+    rows += f"{_rows(request, first, measure, origin, scope, earlier)}\n{order}\n{limits}"
     if not later:
         return origin, rows
     return origin, f"{_with_sketches(rows, later, panel, scope, earlier)}\n{order}"
@@ -285,6 +294,8 @@ def is_present(panel: Panel, facts: Facts, since: datetime) -> str:
     """
     if panel.rollup in _NOT_OF_ALL:
         return f"SELECT count(*) > 0 FROM files WHERE rollup = '{panel.rollup}' AND \"rows\" > 0"
+    if panel.rollup in COLUMNS:
+        return has_any(panel.rollup, facts, timestamp(since))
     if panel.rollup in OF_VISITS:
         return _has_visits(panel.rollup, facts, since)
     if panel.rollup not in (REQUESTS, *_OF_PLACES):
@@ -308,9 +319,14 @@ def _has_visits(table: str, facts: Facts, since: datetime) -> str:
     return f"SELECT ({written}) + ({recent}) > 0"
 
 
+def current_name(name: str, facts: Facts) -> str:
+    """Return the name that a panel has now: a lake may have a rollup of its own with a former one."""
+    return RENAMED[name] if name in RENAMED and name not in panels_of(facts) else name
+
+
 def panel_named(name: str, facts: Facts) -> Panel:
     """Return a panel. Raises LogaggError."""
-    panels = panels_of(facts)
+    panels, name = panels_of(facts), current_name(name, facts)
     if name not in panels:
         raise NotFound(f"no panel {name[:100]!r}", f"there are {', '.join(panels)}")
     return panels[name]

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from logagg.errors import LogaggError
 from logagg.quantities import counted
+from logagg.query.names import MODELS
 from logagg.query.reports import BOTS, Bots
 from logagg.query.times import moment, zone_of
 from logagg.quoting import identifier, literal
@@ -99,6 +100,7 @@ class Scope:
     filters: tuple[Filter, ...] = ()
     zone: str = "UTC"
     where: str = ""  # an SQL condition over `requests`, checked by `query.lines.checked`
+    model: str = MODELS[0]  # by which touches share a conversion
 
     @classmethod
     def of(
@@ -113,6 +115,7 @@ class Scope:
         is_not: Sequence[str] = (),
         zone: str = "UTC",
         where: str = "",
+        model: str = MODELS[0],
     ) -> Scope:
         """Return the scope that parameters describe; `now` is seconds since the epoch. Raises LogaggError.
 
@@ -122,9 +125,11 @@ class Scope:
         period = _period(now, since or SINCE, until or "now", here)
         if bots not in BOTS:
             raise LogaggError(f"bots: {bots!r} is not valid", f"write one of {', '.join(BOTS)}")
+        if model not in MODELS:
+            raise LogaggError(f"model: {model[:100]!r} is not valid", f"write one of {', '.join(MODELS)}")
         filters = (*_filters(is_, excluded=False), *_filters(is_not, excluded=True))
         before = _before(period, compare, here)
-        return cls(period, before, bots, filters, here.key, where)  # type: ignore[arg-type]
+        return cls(period, before, bots, filters, here.key, where, model)  # type: ignore[arg-type]
 
     @property
     def dimensions(self) -> frozenset[str]:

@@ -10,11 +10,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from logagg.explore.attributed import COLUMNS, CREDITS, WORDS, relation
 from logagg.explore.facts import Facts
 from logagg.explore.measures import MEASURES, filtered, over_column, over_rollup, sum_of
 from logagg.explore.scope import Period, Scope
+from logagg.query.names import MODELS
 from logagg.quoting import identifier, literal
 from logagg.rollup.conditions import AtLeast, Both, Condition, Either, IsTrue, NotNull, OneOf
+from logagg.rollup.conversions import NAME as PATHS
 from logagg.rollup.definitions import DEFAULTS, LATENCY, Measure, Part, Rollup
 from logagg.rollup.requests import NAME as REQUESTS
 from logagg.sketches import K
@@ -59,6 +62,8 @@ class Column:
 def origin_of(rollup: str, needed: frozenset[str], scope: Scope, facts: Facts) -> Origin:
     """Return the origin of an answer about a rollup; `needed` are dimensions that it needs besides those of the filters."""
     needed |= scope.dimensions if scope.bots == "include" else scope.dimensions | {"is_bot"}
+    if rollup in COLUMNS:
+        return _of_attribution(rollup, needed, scope, facts)
     own = rollup not in DEFINITIONS and rollup != REQUESTS
     has_all = rollup in facts.rollups and needed <= facts.rollups[rollup].keys()
     if has_all and rollup != REQUESTS and not scope.where:  # an SQL condition names columns of requests
@@ -79,6 +84,18 @@ def origin_of(rollup: str, needed: frozenset[str], scope: Scope, facts: Facts) -
     if rollup == "ads":
         notes.append(REPEATED)
     return Origin(REQUESTS, begins, "; ".join(notes))
+
+
+def _of_attribution(name: str, needed: frozenset[str], scope: Scope, facts: Facts) -> Origin:
+    """Return the credits, or what is unmatched: no other table has them."""
+    if PATHS not in facts.rollups:
+        return Origin(unavailable="this lake has no attribution")
+    if missing := ", ".join(sorted(needed - COLUMNS[name])) or (
+        "all that a condition in SQL may name" if scope.where else ""
+    ):
+        return Origin(unavailable=f"attribution does not have {missing}")
+    is_default = name != CREDITS or scope.model == MODELS[0]
+    return Origin(name, note="" if is_default else f"credit goes to: {WORDS[scope.model]}")
 
 
 def compared(origin: Origin, scope: Scope, facts: Facts) -> Period | None:
@@ -108,7 +125,7 @@ def aggregate(
     values = [_named(_over_rollup(origin, rollup, one, dimensions, conditions), one) for one in columns]
     if rollup == LATENCY.name:
         return _select([*map(_name, dimensions), *values], _added_up(dimensions, conditions), [], dimensions)
-    return _select([*map(_dimension, dimensions), *values], identifier(rollup), conditions, dimensions)
+    return _select([*map(_dimension, dimensions), *values], relation(rollup), conditions, dimensions)
 
 
 def _named(value: str, column: Column) -> str:

@@ -13,6 +13,7 @@ from logagg.explore.overview import SPLITS
 from logagg.explore.panels import CHANGE, Order, Panel
 from logagg.explore.scope import COMPARE, Scope
 from logagg.explore.windows import Window
+from logagg.query.names import MODELS
 from logagg.query.reports import BOTS
 
 T = TypeVar("T")
@@ -46,6 +47,7 @@ class View:
     pills: tuple[Pill, ...] = ()
     zone: str = "UTC"
     where: str = ""  # an SQL condition, checked
+    model: str = MODELS[0]  # of attribution
     split: str = SPLITS[0]
     sorts: Mapping[str, str] = field(default_factory=dict)  # by panel, unless it is the panel's default
     orders: Mapping[str, Order] = field(default_factory=dict)
@@ -62,12 +64,13 @@ class View:
             is_not=[pill.written for pill in self.pills if pill.excluded],
             zone=self.zone,
             where=self.where,
+            model=self.model,
         )
 
     @property
     def asked(self) -> tuple[Any, ...]:
         """The parts of the view on which every answer depends."""
-        return self.window, self.compare, self.bots, frozenset(self.pills), self.zone, self.where
+        return self.window, self.compare, self.bots, frozenset(self.pills), self.zone, self.where, self.model
 
     def pick(self, dimension: str, value: str) -> View:
         """Allow only this value of its dimension; if that is the filter already, any value."""
@@ -104,6 +107,9 @@ class View:
 
     def next_bots(self) -> View:
         return replace(self, bots=_next(BOTS, self.bots))
+
+    def next_model(self) -> View:
+        return replace(self, model=_next(MODELS, self.model))
 
     def sort_of(self, panel: Panel) -> tuple[str, Order]:
         """Return the measure and the order; the panel's default if the lake no longer has the chosen measure."""

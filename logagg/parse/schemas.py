@@ -66,6 +66,9 @@ BATCH_SCHEMA = pa.schema(
         pa.field("brands", TEXT),  # Sec-CH-UA, as sent; the next two are its companions
         pa.field("platform", TEXT),
         pa.field("mobile", TEXT),
+        pa.field(
+            "purpose", TEXT
+        ),  # Sec-Purpose, as sent: whether the browser asks before anybody wants to see the page
         pa.field("seconds", pa.float64()),  # time to serve the request; null beyond `LONGEST`, too
         pa.field("upstream_seconds", pa.float64()),  # sum over the upstreams tried
         pa.field("cache", TEXT),  # upstream cache status
@@ -75,7 +78,7 @@ BATCH_SCHEMA = pa.schema(
 # Fields of a line that become columns of text as they are.
 TEXTS = (
     *("client", "forwarded", "user_id", "scheme", "tls", "user", "country", "city", "asn", "organization"),
-    *("referrer", "agent", "brands", "platform", "mobile", "cache"),
+    *("referrer", "agent", "brands", "platform", "mobile", "purpose", "cache"),
 )
 
 # One row per accepted line. Text columns are bounded in length. Null only where stated.

@@ -47,7 +47,7 @@ class Answer:
         """Return the rows as a table of Arrow, with sums as 64-bit integers where all fit, else as decimals.
 
         >>> lake.sql("SELECT sum(hits) AS hits FROM traffic").arrow().to_pylist()
-        [{'hits': 6436}]
+        [{'hits': 6482}]
         """
         from logagg.query.integers import with_integers
 

@@ -41,7 +41,7 @@ def open(root: str | os.PathLike[str] = "lake", clock: Clock | None = None, tz: 
     >>> import logagg
     >>> lake = logagg.open("lake")
     >>> lake.sql("SELECT sum(hits) AS hits FROM traffic").fetchall()
-    [(6436,)]
+    [(6482,)]
     """
     return OpenLake(Path(root), clock or SystemClock(), tz)
 
@@ -159,7 +159,7 @@ class OpenLake(Closing):
         >>> for snapshot in lake.watch():
         ...     print(snapshot.sql("SELECT sum(hits) FROM traffic").fetchall())
         ...     break
-        [(6436,)]
+        [(6482,)]
         """
         last: Snapshot | None = None
         while True:
@@ -179,8 +179,8 @@ class OpenLake(Closing):
         >>> top = "SELECT path, sum(views) AS views FROM pages WHERE site = $site GROUP BY path ORDER BY views DESC LIMIT 2"
         >>> lake.sql(top, {"site": "shop.example.com"}).df()
                      path  views
-        0  /kettles/steel    205
-        1           /cups    202
+        0  /kettles/steel    207
+        1           /cups    204
         """
         return self.snapshot().sql(query, params)
 
@@ -239,7 +239,7 @@ class OpenLake(Closing):
 
         >>> status = lake.status()
         >>> status.healthy, [(one.lines, one.rejects) for one in status.sources]
-        (True, [(2042, 1), (2221, 0), (2174, 0)])
+        (True, [(2055, 1), (2241, 0), (2187, 0)])
         """
         from logagg.query import status
 

@@ -32,7 +32,7 @@ def connect(root: str | os.PathLike[str] = "lake", tz: str = "UTC") -> duckdb.Du
 
     >>> with logagg.connect("lake") as connection:
     ...     connection.sql("SELECT total(hits) AS hits FROM traffic").fetchall()
-    [(6436,)]
+    [(6482,)]
     """
     zone = zone_of(tz or "UTC").key
     return _opened(Path(root), lambda target: _prepared(duckdb.connect(str(target), read_only=True), zone))

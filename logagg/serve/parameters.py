@@ -9,6 +9,7 @@ from starlette.datastructures import QueryParams
 
 from logagg.errors import LogaggError
 from logagg.explore.scope import COMPARE, DIMENSIONS, Scope
+from logagg.query.names import MODELS
 from logagg.query.reports import BOTS
 from logagg.serve.formats import MEDIA_TYPES
 
@@ -40,6 +41,9 @@ SCOPE = (
         _LISTED,
     ),
     Parameter("not", "DIMENSION:VALUE that events must not have.", _LISTED),
+    Parameter(
+        "model", "How touches share a conversion, in the panel attribution.", {"type": "string", "enum": list(MODELS)}
+    ),
     Parameter("tz", "The time zone of days, as Europe/Berlin; the default is UTC.", _TEXT),
 )
 FORMAT = Parameter("format", "The format, instead of the Accept header.", {"type": "string", "enum": list(MEDIA_TYPES)})
@@ -63,6 +67,7 @@ def scope_of(query: QueryParams, now: float) -> Scope:
         is_=query.getlist("is"),
         is_not=query.getlist("not"),
         zone=query.get("tz", "UTC"),
+        model=query.get("model", MODELS[0]),
     )
 
 

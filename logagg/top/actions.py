@@ -8,6 +8,7 @@ from datetime import UTC, timedelta
 from typing import Any, Protocol
 
 from logagg.explore import figures
+from logagg.explore.attributed import WORDS
 from logagg.explore.view import Pill, View, sorts_of
 from logagg.explore.windows import PRESETS, Window, last_of, moved, narrowed, widened
 from logagg.query.times import zone_of
@@ -66,6 +67,10 @@ class Actions:
 
     def do_bots(self, _: object) -> None:
         self.state.go(self.state.view.next_bots())
+
+    def do_model(self, _: object) -> None:
+        self.state.go(self.state.view.next_model())
+        self.state.message = f"Conversions are credited to: {WORDS[self.state.view.model]}."
 
     def do_split(self, _: object) -> None:
         state = self.state

@@ -57,6 +57,7 @@ KEYS = (
     Key(("c",), "compare", "compare with the window before, a week ago, a year ago", "Page"),
     Key(("b",), "bots", "all, people, robots", "Page"),
     Key(("d",), "split", "the chart by kind, by status class, latency", "Page"),
+    Key(("e",), "model", "the next model of attribution: which touch a conversion is credited to", "Page"),
     Key(("u",), "zone", "UTC or local time", "Page"),
     Key(("y",), "sql", "the SQL of the panel; y again copies it", "Page"),
     Key(("!",), "trouble", "what the light says, and the tails", "Page"),

@@ -42,7 +42,7 @@ def check(address: str) -> None:
     """Raise AssertionError unless the page, its files, answers and events pass through the proxy."""
     assert b"<html" in get(f"{address}/logs/")
     assert b"uPlot" in get(f"{address}/logs/app.js") or len(get(f"{address}/logs/app.js")) > 50_000
-    assert b'"hits": 6436' in get(f"{address}/logs/api/totals?since=2026-03-01")
+    assert b'"hits": 6482' in get(f"{address}/logs/api/totals?since=2026-03-01")
     with urllib.request.urlopen(f"{address}/logs/api/events", timeout=20) as events:
         assert events.readline() == b"retry: 2000\n", "it is not held back"
         assert any(line.startswith(b"event: commit") for line in (events.readline() for _ in range(5)))

@@ -190,7 +190,8 @@ def page_of(logagg: Command, *options: object) -> dict[str, Any]:
 
 
 def test_the_page_has_the_numbers_of_sql(demo: Command) -> None:
-    data = page_of(demo, *DAYS, "--compare", "previous")
+    data = page_of(demo, *DAYS, "--compare", "previous", "--model", "first")
+    assert data["page"]["panels"]["attribution"]["note"] == "credit goes to: the first touch"
     assert data.keys() == {"lake", "page", "status"}
     assert (data["page"]["since"], data["page"]["until"]) == ("2026-03-02T00:00:00Z", "2026-03-05T00:00:00Z")
     totals = data["page"]["totals"]["now"]

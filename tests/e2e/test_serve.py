@@ -116,7 +116,7 @@ def test_a_unix_socket(demo: Command, serve: Started) -> None:
         with socket.socket(socket.AF_UNIX) as client:
             client.connect(str(path))
             client.sendall(b"GET /api/totals?since=2026-03-01 HTTP/1.0\r\nHost: logs.example\r\n\r\n")
-            assert b'"hits": 6436' in client.makefile("rb").read()
+            assert b'"hits": 6482' in client.makefile("rb").read()
         process.kill()
         process.wait()
     path.unlink()
@@ -246,6 +246,6 @@ def test_a_user_who_can_only_read(demo: Command, tmp_path: Path) -> None:
     assert process.stdout and process.stderr
     said = process.stdout.readline()
     assert said.startswith("serving "), process.stderr.read()
-    assert page(said.split()[-1])["hits"] == 6436
+    assert page(said.split()[-1])["hits"] == 6482
     process.kill()
     process.communicate()

@@ -30,7 +30,7 @@ FORMATS = [
         '%{msec}t "%r" %s %B %{ms}T',
         "$time_iso8601 $scheme $request_method $request_uri $server_protocol $ssl_protocol $geoip_country_code $status",
         '%t %u "%m" "%U" %H %{SSL_PROTOCOL}x %s',
-        '$time_iso8601 "$http_sec_ch_ua" $http_sec_ch_ua_mobile "$http_sec_ch_ua_platform" $geoip2_asn "$geoip_org" "$geoip_city" "$request" $status',
+        '$time_iso8601 "$http_sec_purpose" "$http_sec_ch_ua" $http_sec_ch_ua_mobile "$http_sec_ch_ua_platform" $geoip2_asn "$geoip_org" "$geoip_city" "$request" $status',
         "w3c:date time c-ip cs-username cs-method cs-uri-stem cs-uri-query sc-status cs(User-Agent) cs(Referer) time-taken",
         "iis-all@Europe/Berlin",
         "alb",

@@ -9,7 +9,7 @@ import contextlib
 import datetime as dt
 import tempfile
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -155,3 +155,42 @@ def test_views_say_what_the_oracle_says_of_requests(seed: int) -> None:
         writer.lake.compact_all()
         writer.close()
         assert_attributed(root, late, *MODELS)
+
+
+def test_touches_are_bounded_and_what_is_gone_is_counted() -> None:
+    """The oldest go first, for each table apart; a conversion whose click has gone says that nothing has its id."""
+    small = replace(CONFIG, attribution=replace(CONFIG.attribution, max_size=1))
+    line = '{}:443 192.0.2.{} - - [{} +0000] "GET {} HTTP/1.1" 200 43 "-" "Mozilla/5.0 (X11; Linux x86_64)"\n'
+
+    def written(*asked: tuple[int, str]) -> dict[str, bytes]:
+        at = dt.datetime.fromtimestamp(clock.now(), dt.UTC).strftime("%d/%b/%Y:%H:%M:%S")
+        log = "".join(line.format("shop.example.com", client, at, target) for client, target in asked)
+        logs["a"] = logs.get("a", b"") + log.encode()
+        return logs
+
+    with tempfile.TemporaryDirectory() as folder:
+        root, clock, logs = Path(folder) / "lake", ManualClock(START), dict[str, bytes]()
+        writer = Writer(root, clock, config=small)
+        writer.commit(written((1, "/click?ad=1&id=i1"), (2, "/imp?ad=1&id=i2")))
+        clock.sleep(3 * LATE)
+        writer.commit(written((3, "/conv?id=i1")))
+        clock.sleep(10)
+        assert_attributed(root, set())
+        assert [row[:2] for row in _reasons(root)] == [("click_id", "")]
+        clock.sleep(3 * LATE)
+        writer.commit(written((4, "/")))
+        assert writer.derive()
+        assert writer.lake.expire()
+        evicted = dict(writer.lake.state.evicted)
+        assert evicted == {"touches": 1, "touches_shown": 1}
+        assert not any(part.rollup in evicted for part in writer.lake.state.parts)
+        writer.commit(written((5, "/conv?id=i1")))
+        assert _reasons(root) == [("none", "unknown_id")] * 2
+        writer.close()
+        with duckdb.connect(str(root / "logagg.duckdb"), read_only=True) as db:
+            assert dict(db.execute('SELECT rollup, "rows" FROM evicted').fetchall()) == evicted
+
+
+def _reasons(root: Path) -> list[tuple[Any, ...]]:
+    with duckdb.connect(str(root / "logagg.duckdb"), read_only=True) as db:
+        return db.execute("SELECT via, reason FROM paths ORDER BY ts").fetchall()

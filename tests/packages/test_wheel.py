@@ -64,10 +64,11 @@ def rehearse(program: Path | str, folder: Path, under: tuple[str, ...] = ()) -> 
     assert run("--version").startswith("logagg, version ")
     lake = ("--lake", "lake")
     run("tail", "--once", *lake, "--config", "demo/logagg.toml", "demo")
-    assert "6,436" in run("report", *lake)
-    assert run("sql", *lake, "--format", "csv", "SELECT total(hits) AS hits FROM traffic") == "hits\n6436\n"
+    assert "6,482" in run("report", *lake)
+    assert run("sql", *lake, "--format", "csv", "SELECT total(hits) AS hits FROM traffic") == "hits\n6482\n"
     assert "GET /articles/tea.html" in run("lines", *lake, "--where", "path = '/articles/tea.html'", "--limit", 1)
     run("check", *lake, "--config", "demo/logagg.toml")
+    assert run("docs", "docs/events.md#visits").startswith("## Visits\n")
 
 
 def serves(program: Path, folder: Path) -> None:
@@ -94,7 +95,7 @@ def test_the_wheel_runs_where_nothing_else_is(python: str, wheel: Path, tmp_path
     serves(tmp_path / "venv/bin/logagg", tmp_path)
     script = "import logagg; print(logagg.open('lake').report('ads', limit=0).impressions.sum())"
     done = subprocess.run([tmp_path / "venv/bin/python", "-c", script], cwd=tmp_path, capture_output=True, text=True)
-    assert done.stdout == "2172\n", done.stderr
+    assert done.stdout == "2177\n", done.stderr
 
 
 def project_urls() -> dict[str, str]:
@@ -115,6 +116,7 @@ def test_what_is_in_the_wheel(wheel: Path) -> None:
     for kind in ("*.py", "*.pyi", "*.sql", "*.tsv", "py.typed"):
         wanted = {str(one.relative_to(ROOT)) for one in (ROOT / "logagg").rglob(kind)}
         assert wanted <= set(names), wanted - set(names)
+    assert {f"logagg/{one.relative_to(ROOT)}" for one in (ROOT / "docs").glob("*.md")} <= set(names)
     text, addresses = str(metadata.get_payload()), project_urls()
     links = re.findall(r"\]\(([^)]*)\)", text)
     assert all(link.startswith(("https://", "#")) for link in links)

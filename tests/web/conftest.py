@@ -31,12 +31,34 @@ def browser() -> Iterator[Browser]:
         found.close()
 
 
+ALERTS = """
+[[alert]]
+name = "errors"
+query = "SELECT site, sum(hits) AS value FROM errors GROUP BY site"
+above = 60
+message = "<b>{value}</b> errors at {site}"
+
+[[alert]]
+name = "slow"
+query = "SELECT sum(seconds) / sum(hits) AS value FROM latency"
+above = 0.001
+for = "1h"
+
+[[alert]]
+name = "quiet"
+query = "SELECT sum(hits) AS value FROM traffic"
+below = 1
+"""
+
+
 @pytest.fixture(scope="session")
 def demo_page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Command, str]]:
     """Serve the lake of the demo's logs; return the command for SQL on it, and the address of the page."""
     folder = tmp_path_factory.mktemp("page")
     logagg, demo = Command(folder / "lake", folder), ROOT / "fixtures/demo"
     logagg.run("tail", "--once", "-q", "--config", demo / "logagg.toml", demo)
+    (folder / "alerts.toml").write_text(ALERTS)
+    logagg.run("alert", "run", "--once", "--config", folder / "alerts.toml")
     process, address = serving(logagg)
     yield logagg, address
     process.kill()

@@ -75,6 +75,50 @@ def test_the_panels_of_visits_equal_sql(
     ]
 
 
+def test_attribution_by_the_chosen_model_equals_sql(page: Page, demo_page: tuple[Command, str]) -> None:
+    def credited(model: str) -> list[tuple[str, str, float]]:
+        rows = demo_page[0].read(
+            f"SELECT channel, campaign, sum(credit) FILTER (invalid = '') / 1e6 AS n FROM credits('{model}') "
+            f"WHERE {CONDITION} AND credit > 0 GROUP BY ALL ORDER BY n DESC NULLS LAST, channel, campaign LIMIT 10"
+        )
+        return [(channel or "–", campaign or "–", round(float(n or 0), 1)) for channel, campaign, n in rows]
+
+    def shown() -> list[tuple[str, str, float]]:
+        return [(row[0], row[1], float(row[2])) for row in board(page, "attribution")]
+
+    assert shown() == credited("last_non_direct")
+    panel_of(page, "attribution").get_by_label("Model of Attribution").select_option("linear")
+    expect(panel_of(page, "attribution")).to_contain_text("all touches alike", timeout=30_000)
+    assert shown() == credited("linear") != credited("last_non_direct") and query(page)["model"] == ["linear"]
+    reasons = {(row[0], row[1]): number(row[2]) for row in board(page, "unmatched")}
+    assert reasons[("conversion", "unknown_id")] == 1 and ("click", "no_id") in reasons
+
+
+def test_the_alerts_stand_beside_the_light(page: Page, demo_page: tuple[Command, str]) -> None:
+    rows = json.loads(demo_page[0].run("alert", "list", "--json").stdout)
+    button = page.locator(".alerts > button")
+    expect(button).to_contain_text("errors")
+    assert button.inner_text().split() == ["errors", "slow"]
+    assert [button.locator(".light").nth(place).get_attribute("class") for place in (0, 1)] == [
+        "light bad",
+        "light warn",
+    ]
+    button.click()
+    cells = [row.locator("th, td").all_inner_texts() for row in page.locator(".alerts tbody tr").all()]
+    assert [(row[0], row[1], row[3]) for row in cells] == [
+        (
+            one["alert"],
+            one["state"],
+            f"{one['value']:,.3f}".rstrip("0").rstrip(".") if one["value"] is not None else "–",
+        )
+        for one in rows
+    ]
+    assert {one["state"] for one in rows} == {"firing", "pending", "ok"}
+    assert cells[0][4] == rows[0]["message"] and "<b>" in cells[0][4] and re.search(r"\d\d:\d\d", cells[0][2])
+    page.keyboard.press("Escape")
+    expect(page.locator(".alerts .drop")).to_have_count(0)
+
+
 def test_a_click_filters_everything_and_back_undoes(page: Page, demo_page: tuple[Command, str]) -> None:
     before = tile(page, "Hits")
     panel_of(page, "browsers").get_by_role("button", name="Chrome", exact=True).click()
@@ -220,6 +264,13 @@ def test_drill_to_requests_and_their_lines(page: Page, demo_page: tuple[Command,
     rows.first.get_by_role("button", name="Line").click()
     expect(page.locator("dialog, [role=dialog]")).to_contain_text('HTTP/1.1" 500')
     page.keyboard.press("Escape")
+
+
+def test_a_link_to_a_panel_by_its_former_name(page: Page, demo_page: tuple[Command, str]) -> None:
+    page.goto(f"{demo_page[1]}?{DAYS}&open=entries&sort.entries=visitors")
+    expect(page.locator("#detail-title")).to_contain_text("Pages by referrer")
+    expect(page.locator("th[aria-sort=descending]")).to_contain_text("Visitors")
+    assert query(page)["open"] == ["pages_by_referrer"]
 
 
 def test_rejects(page: Page, demo_page: tuple[Command, str]) -> None:

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { dataQuery, exclude, flip, parse, pick, pickAlso, remove, write } from '../src/lib/url.js'
+import { dataQuery, exclude, flip, parse, pick, pickAlso, remove, renamed, write } from '../src/lib/url.js'
 
 const path = (value) => ({ dim: 'path', value })
 
@@ -11,9 +11,16 @@ test('the default state has an empty query', () => {
 
 test('a state survives being written and parsed', () => {
     const query =
-        'since=2026-11-24T12:00Z&until=2026-11-25&compare=week&bots=only&tz=Europe/Berlin&is=path:/a%26b%3D1&is=path:' +
+        'since=2026-11-24T12:00Z&until=2026-11-25&compare=week&bots=only&model=linear&tz=Europe/Berlin&is=path:/a%26b%3D1&is=path:' +
         '&not=browser:Chrome+Mobile&split=status_class&view=requests&open=pages&search=x&offset=50&sort.pages=visitors&order.pages=asc&hide=asset,other&columns=ts,path'
     assert.equal(write(parse(query)), query)
+})
+
+test('a panel that has another name now is found by its old one', () => {
+    const state = parse('?open=entries&sort.entries=visitors&order.entries=asc')
+    assert.deepEqual(renamed(state, ['entries']), {})
+    assert.deepEqual(renamed(parse('?open=pages'), ['pages']), {})
+    assert.equal(write({ ...state, ...renamed(state, ['pages']) }), 'open=pages_by_referrer&sort.pages_by_referrer=visitors&order.pages_by_referrer=asc')
 })
 
 test('values may hold anything, and keep it', () => {

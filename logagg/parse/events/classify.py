@@ -176,11 +176,12 @@ class Classifier:
             codes, facts = refined(agent, facts, hints)
         texts = {name: EncodedText(codes, facts.column(name).combine_chunks()) for name in agents.TEXTS}
         is_bot = spread(facts.column("is_bot").to_numpy(), codes)
-        if self.hosting and hosted is not None and (more := np.flatnonzero(hosted & ~is_bot)).size:
-            reason = EncodedText.constant(len(more), robots.HOSTED)
-            texts["bot_reason"] = texts["bot_reason"].put(more, reason)
-            texts["robot_class"] = texts["robot_class"].put(more, EncodedText.constant(len(more), robots.OTHER))
-            is_bot = is_bot | hosted
+        ahead = logged["purpose"].containing(robots.ASKED_AHEAD) if "purpose" in logged else None
+        for mask, reason in ((hosted if self.hosting else None, robots.HOSTED), (ahead, robots.AHEAD)):
+            if mask is not None and (more := np.flatnonzero(mask & ~is_bot)).size:
+                texts["bot_reason"] = texts["bot_reason"].put(more, EncodedText.constant(len(more), reason))
+                texts["robot_class"] = texts["robot_class"].put(more, EncodedText.constant(len(more), robots.OTHER))
+                is_bot = is_bot | mask
         return texts, is_bot
 
     def _sites(self, hosts: EncodedText, targets: EncodedText, site_of_log: str) -> EncodedText:

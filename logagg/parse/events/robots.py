@@ -18,7 +18,9 @@ from ua_parser.core import Matcher
 from ua_parser.lazy import UserAgentMatcher
 from ua_parser.regex import Resolver
 
-NAMED, UNLIKELY, MISSING, HOSTED = REASONS = ("name", "unlikely agent", "no agent", "network")
+NAMED, UNLIKELY, MISSING, HOSTED, AHEAD = REASONS = ("name", "unlikely agent", "no agent", "network", "prefetch")
+# What a browser says in Sec-Purpose, Purpose, X-Purpose or X-Moz when nobody has asked for the page yet.
+ASKED_AHEAD = r"(?i)prefetch|prerender|preview"
 
 OTHER = "other"
 # By the tags of crawler-user-agents; of several tags the first here decides.

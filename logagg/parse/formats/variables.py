@@ -64,6 +64,10 @@ NGINX: Mapping[str, str] = {
     "http_sec_ch_ua_full_version_list": "brands",
     "http_sec_ch_ua_platform": "platform",
     "http_sec_ch_ua_mobile": "mobile",
+    "http_sec_purpose": "purpose",
+    "http_purpose": "purpose",
+    "http_x_purpose": "purpose",
+    "http_x_moz": "purpose",
     "request_time": "seconds",
     "upstream_response_time": "upstream_seconds",
     "upstream_cache_status": "cache",
@@ -115,6 +119,10 @@ APACHE: Mapping[str, str] = {
     "{Sec-CH-UA}i": "brands",
     "{Sec-CH-UA-Platform}i": "platform",
     "{Sec-CH-UA-Mobile}i": "mobile",
+    "{Sec-Purpose}i": "purpose",
+    "{Purpose}i": "purpose",
+    "{X-Purpose}i": "purpose",
+    "{X-Moz}i": "purpose",
     "{us}T": "microseconds",
     "D": "microseconds",
     "{ms}T": "milliseconds",
@@ -182,6 +190,7 @@ JSON_KEYS: Mapping[str, str] = {
     **dict.fromkeys(("secchua",), "brands"),
     **dict.fromkeys(("secchuaplatform",), "platform"),
     **dict.fromkeys(("secchuamobile",), "mobile"),
+    **dict.fromkeys(("secpurpose",), "purpose"),
     # Columns of Athena's tables, and of Splunk's and Grafana's exports.
     **dict.fromkeys(("requestip",), "client"),
     **dict.fromkeys(("domainname", "hostheader", "bucketname"), "host"),
@@ -262,6 +271,8 @@ W3C: Mapping[str, str] = {
     "cs(sec-ch-ua)": "brands",
     "cs(sec-ch-ua-platform)": "platform",
     "cs(sec-ch-ua-mobile)": "mobile",
+    "cs(sec-purpose)": "purpose",
+    "cs(purpose)": "purpose",
 }
 
 # All fields of a line, for templates such as `<client> [<time>] "<request>"`.
@@ -316,6 +327,7 @@ FIELDS: Mapping[str, str] = {
     "brands": "the client hint `Sec-CH-UA`",
     "platform": "`Sec-CH-UA-Platform`",
     "mobile": "`Sec-CH-UA-Mobile`",
+    "purpose": "`Sec-Purpose`, or `Purpose`, `X-Purpose`, `X-Moz` of older browsers",
     "user_id": "the identity of a visitor",
     "proxied_client": "address of the client as a trusted proxy says it",
     "sent_client": "address of the client as a header says it",

@@ -100,7 +100,7 @@ def test_paths_that_are_none(file: Path, written: str, message: str) -> None:
         ("LOGAGG_LAK", "did you mean LOGAGG_LAKE?"),
         ("LOGAGG_SECRETS", "did you mean LOGAGG_SECRET?"),
         ("LOGAGG_LAKE_PATH", "did you mean LOGAGG_LAKE"),
-        ("LOGAGG_QQQ", "unset it; docs/configuration.md lists those that there are"),
+        ("LOGAGG_QQQ", "unset it; logagg docs configuration lists those that there are"),
     ],
 )
 def test_an_unknown_variable(name: str, hint: str) -> None:

@@ -53,6 +53,10 @@ def test_panels_sorts_and_orders_are_chosen(ask: Ask, facts: Facts) -> None:
     assert list(page["panels"]) == ["pages", "sites"] and page["before"] is None
     sizes = [row["bytes"] for row in page["panels"]["pages"]["rows"]]
     assert len(sizes) == 3 and sizes == sorted(sizes) and page["panels"]["pages"]["more"]
+    former = page_answer(scope, facts, ask, panels=["entries"], sorts={"entries": "visitors"}, parts=["panels"])[
+        "panels"
+    ]
+    assert former["pages_by_referrer"]["sort"] == "visitors"
     for wrong in ({"panels": ["no"]}, {"sorts": {"pages": "no"}}, {"orders": {"pages": "no"}}, {"split": "no"}):
         with pytest.raises(LogaggError):
             page_answer(scope, facts, ask, **wrong)

@@ -10,12 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from logagg.errors import LogaggError, NotFound
+from logagg.explore.attributed import WORDS
 from logagg.explore.facts import Facts
+from logagg.explore.measures import MEASURES
 from logagg.explore.overview import latency, series, totals
 from logagg.explore.panels import FEW, PANELS, Panel, PanelRequest, panel_answer, panel_named, panel_query
 from logagg.explore.query import Ask
 from logagg.explore.scope import Scope
 from logagg.explore.tables import DEFINITIONS, Origin, aggregate, origin_of
+from logagg.query.names import MODELS
 from logagg.query.sandbox_sql import check
 from tests.units.explore.conftest import LINES
 
@@ -92,7 +95,7 @@ def test_the_sql_that_is_shown_is_what_ran(ask: Ask, facts: Facts) -> None:
     scope = Scope.of(0, compare="previous", is_=["browser:Chrome"], since="2026-03-03", until="2026-03-05")
     for panel in PANELS:
         answer = panel_answer(PanelRequest.of(panel, limit=5), scope, facts, ask)
-        if panel.name == "flows":  # which know no browser
+        if panel.rollup in ("flows", "credits", "unmatched"):  # which know no browser
             assert not answer["sql"]
             continue
         shown = ask(answer["sql"]).as_dicts()[:5]
@@ -206,3 +209,54 @@ def test_names_that_are_none(facts: Facts) -> None:
     for wrong in ({"sort": "x"}, {"order": "up"}, {"limit": 0}, {"offset": -1}, {"search": "\0"}):
         with pytest.raises(LogaggError):
             PanelRequest.of(PANELS[0], **wrong)
+
+
+def test_attribution_by_any_model_is_what_the_macro_says(ask: Ask, facts: Facts) -> None:
+    for model in (MODELS[0], "linear"):
+        scope = Scope.of(
+            0, **ALL, model=model, bots="exclude", is_=["campaign:newsletter", "campaign:copper-sale", "campaign:"]
+        )
+        answer = panel_answer(PanelRequest.of(panel_named("attribution", facts), limit=100), scope, facts, ask)
+        wanted = ask(
+            f"SELECT channel, campaign, sum(credit) / 1e6, round(sum(credit::HUGEINT * value_micros) / 1e12, 6) FROM credits('{model}') "
+            "WHERE campaign <> 'spring-tea' AND NOT is_bot AND invalid = '' AND credit > 0 GROUP BY ALL"
+        ).rows
+        found = {
+            (row["channel"] or "", row["campaign"] or "", row["credits"], row["credited_value"])
+            for row in answer["rows"]
+        }
+        assert {row for row in found if row[2]} == set(wanted) and len(wanted) > 4, model
+        assert answer["note"] == ("" if model == "last_non_direct" else f"credit goes to: {WORDS[model]}")
+        assert f"credits('{model}')" in answer["sql"]
+    with pytest.raises(LogaggError, match="model: 'x' is not valid"):
+        Scope.of(0, **ALL, model="x")
+
+
+def test_what_is_unmatched_has_its_reason(ask: Ask, facts: Facts) -> None:
+    answer = panel_answer(PanelRequest.of(panel_named("unmatched", facts)), WHOLE, facts, ask)
+    wanted = "SELECT kind, reason, sum(events)::BIGINT FROM unmatched GROUP BY ALL"
+    assert {(row["kind"], row["reason"], row["events"]) for row in answer["rows"]} == set(ask(wanted).rows)
+    assert {"unknown_id", "no_touch"} < {row["reason"] for row in answer["rows"]}
+
+
+def test_attribution_says_what_it_cannot_follow(ask: Ask, facts: Facts) -> None:
+    def unavailable(name: str, facts: Facts, **asked: object) -> str:
+        scope = Scope.of(0, **ALL, **asked)  # type: ignore[arg-type]
+        answer = panel_answer(PanelRequest.of(panel_named(name, facts)), scope, facts, ask)
+        assert answer["unavailable"] == "" or answer["rows"] == []
+        return str(answer["unavailable"])
+
+    assert unavailable("attribution", facts, is_=["path:/"]) == "attribution does not have path"
+    assert unavailable("unmatched", facts, is_=["kind:click"]) == ""
+    assert "a condition in SQL" in unavailable("unmatched", facts, where="bytes > 5")
+    without = replace(facts, rollups={name: of for name, of in facts.rollups.items() if name != "paths"})
+    assert unavailable("unmatched", without) == "this lake has no attribution"
+
+
+def test_a_value_of_two_currencies_is_none(facts: Facts) -> None:
+    rows = "(VALUES (500000, 2000000, 'EUR', ''), (1000000, 1000000, {}, ''), (1, NULL, 'SEK', '')) t(credit, value_micros, currency, invalid)"
+    with duckdb.connect() as db:
+        for currency, value in (("'EUR'", 2.0), ("'USD'", None)):
+            assert db.sql(f"SELECT {MEASURES['credited_value'].rollup} FROM {rows.format(currency)}").fetchall() == [
+                (value,)
+            ]

@@ -11,6 +11,7 @@ import pytest
 from logagg.errors import LimitReached, LogaggError
 from logagg.explore.snapshots import AnswerLimits, Left, Snapshots
 from logagg.query.lines import checked
+from logagg.query.snapshot import connect
 from tests.units.explore.conftest import ENDLESS
 
 
@@ -22,6 +23,18 @@ def test_queries_end_when_nobody_waits(demo_lake: Path) -> None:
             ask(ENDLESS)
         with pytest.raises(LimitReached):
             ask("SELECT 1")
+
+
+def test_a_snapshot_opens_once_a_query_of_the_process_has_spilled(demo_lake: Path) -> None:
+    """Connections to one catalog share an instance, whose directory cannot be changed once it was used."""
+    spills = "SELECT sum(n) FROM (SELECT range AS n FROM range(3000000) ORDER BY hash(range))"
+    with connect(demo_lake) as other:
+        other.execute("SET memory_limit = '20MB'; SET threads = 1")
+        other.execute(spills).fetchall()
+        with pytest.raises(duckdb.Error, match="temporary directory"):
+            other.execute("SET temp_directory = '/nonexistent'")
+        with Snapshots(demo_lake, AnswerLimits()).newest().queries() as ask:
+            assert ask("SELECT count(*) > 0 FROM requests").rows == [(True,)]
 
 
 def test_a_confined_snapshot_reads_its_own_files_only(demo_lake: Path, tmp_path: Path) -> None:

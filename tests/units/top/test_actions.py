@@ -10,6 +10,7 @@ import pytest
 from logagg.explore.panels import panel_by
 from logagg.explore.view import Pill
 from logagg.explore.windows import Window
+from logagg.query.names import MODELS
 from logagg.top.keys import BY_KEY
 from logagg.top.spans import cells
 from tests.units.top.conftest import DAYS, NOW, Opened, Shown
@@ -191,6 +192,15 @@ def test_comparison_people_and_zone(opened: Opened) -> None:
     assert shown.state.compared and "Change" in shown.text and "before" in shown.text
     shown.press("u")
     assert shown.state.view.zone == "UTC"
+
+
+def test_the_next_model_of_attribution(opened: Opened) -> None:
+    shown = opened(100, 30)
+    shown.press("e")
+    assert shown.state.view.model == "last" and "credited to: the last touch." in shown.text
+    for _ in MODELS[1:]:
+        shown.press("e")
+    assert shown.state.view.model == MODELS[0]
 
 
 def test_the_chart_has_three_faces(opened: Opened) -> None:

@@ -73,6 +73,7 @@ export function serverData() {
         lines: (state, options, signal) => get(url('lines', state, options), signal),
         rejects: (signal) => get(url('rejects'), signal),
         samples: (reason, signal) => get(url('rejects/samples', null, { reason }), signal),
+        alerts: () => get(url('alerts')),
         cluster: (signal) => get(url('cluster'), signal),
         download: (path, state, options) => url(path, state, options),
         events: () => new EventSource('api/events'),

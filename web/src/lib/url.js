@@ -35,6 +35,7 @@ export const DEFAULTS = Object.freeze({
     compare: 'none',
     bots: 'include',
     tz: 'UTC',
+    model: 'last_non_direct',
     split: 'kind',
     view: 'overview',
     open: '',
@@ -46,6 +47,7 @@ export const DEFAULTS = Object.freeze({
 const CHOICES = {
     compare: ['none', 'previous', 'week', 'year'],
     bots: ['include', 'exclude', 'only'],
+    model: ['last_non_direct', 'last', 'first', 'linear', 'position', 'time_decay'],
     split: ['kind', 'status_class'],
     view: ['overview', 'requests', 'lines', 'rejects', 'cluster'],
 }
@@ -96,11 +98,26 @@ export function write(state) {
 // The part of the state on which every answer with data depends.
 export function dataQuery(state) {
     const query = new URLSearchParams()
-    for (const name of ['since', 'until', 'compare', 'bots', 'tz']) {
+    for (const name of ['since', 'until', 'compare', 'bots', 'model', 'tz']) {
         if (state[name] !== DEFAULTS[name]) query.append(name, state[name])
     }
     for (const kind of ['is', 'not']) for (const { dim, value } of state[kind]) query.append(kind, `${dim}:${value}`)
     return query
+}
+
+// Links that were kept may have a name that a panel no longer has: what changes in a state, if the lake has no such panel.
+const RENAMED = { entries: 'pages_by_referrer' }
+export function renamed(state, panels) {
+    const changes = {}
+    for (const [old, name] of Object.entries(RENAMED)) {
+        if (panels.includes(old)) continue
+        if (state.open === old) changes.open = name
+        for (const kind of ['sort', 'order']) {
+            const { [old]: value, ...rest } = state[kind]
+            if (value) changes[kind] = { ...rest, [name]: value }
+        }
+    }
+    return changes
 }
 
 export function isZone(name) {

@@ -9,6 +9,7 @@ import { commit, lake } from './store.js'
 export const paused = signal(false)
 export const connected = signal(true)
 export const status = signal(null)
+export const alerts = signal([])
 export const now = signal(data.clock())
 const newest = signal(null) // end of the newest minute with data
 const committed = signal(null) // when the newest commit was made
@@ -112,10 +113,19 @@ function told(event) {
     }
 }
 
+async function fetchAlerts() {
+    try {
+        alerts.value = (await data.alerts()).rows
+    } catch {
+        // They stay as they were; the light says that the server does not answer.
+    }
+}
+
 let statusAt = 0
 export async function fetchStatus(least) {
     if (Date.now() - statusAt < least) return
     statusAt = Date.now()
+    if (data.live) fetchAlerts()
     try {
         const answer = await data.status()
         status.value = answer

@@ -3,7 +3,7 @@
 
 import { batch, computed, effect, signal } from '@preact/signals'
 import { data } from '../data/index.js'
-import { dataQuery } from '../lib/url.js'
+import { dataQuery, renamed } from '../lib/url.js'
 import { error, loader } from './loader.js'
 import { go, state } from './location.js'
 
@@ -47,7 +47,12 @@ async function fetchLake() {
     lakeAt = Date.now()
     try {
         const answer = await data.lake()
+        const now = renamed(
+            state.value,
+            answer.panels.map(({ name }) => name),
+        )
         batch(() => {
+            if (Object.keys(now).length) go({ ...now, offset: state.value.offset }, { replace: true })
             lake.value = answer
             commit.value = Math.max(commit.value, answer.commit)
         })

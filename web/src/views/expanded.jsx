@@ -10,7 +10,7 @@ import { Icon } from './controls.jsx'
 import { Detail, Scroll } from './detail.jsx'
 import { SqlButton } from './dialog.jsx'
 import { Paging } from './paging.jsx'
-import { PanelMenu } from './panel.jsx'
+import { ModelChoice, PanelMenu } from './panel.jsx'
 import { PanelTable } from './table.jsx'
 
 const SIZE = 50
@@ -40,6 +40,7 @@ export function Expanded({ panel }) {
             }
             actions={
                 <>
+                    <ModelChoice panel={panel} />
                     <Search key={panel.name} title={panel.title} />
                     <SqlButton title={panel.title} sql={answer?.sql} />
                     <PanelMenu panel={panel} answer={answer} search={search} />

@@ -9,6 +9,7 @@ import { loading } from '../state/loader.js'
 import { lake, zone } from '../state/store.js'
 import { Choice, Icon, Segments } from './controls.jsx'
 import { copyText } from './dialog.jsx'
+import { Alerts } from './alerts.jsx'
 import { Filters } from './filters.jsx'
 import { Light } from './light.jsx'
 import { WindowPicker, WindowText } from './window.jsx'
@@ -43,6 +44,7 @@ export function Header() {
                 </h1>
                 {data.live ? <Views /> : null}
                 <span class="grow" />
+                {data.live ? <Alerts /> : null}
                 {data.live ? <Light /> : <span class="as-of">As of {dateTime(data.clock(), zone.value)}</span>}
             </div>
             {data.live && state.value.view !== 'cluster' ? (

@@ -4,8 +4,9 @@ import { useEffect, useRef } from 'preact/hooks'
 import { data } from '../data/index.js'
 import { go, state } from '../state/location.js'
 import { error } from '../state/loader.js'
+import { dimensionTitle } from '../lib/text.js'
 import { lake, MEASURES, page, panelQuestion, panels, places, sortPanel } from '../state/store.js'
-import { DropDown, FORMATS, Icon } from './controls.jsx'
+import { Choice, DropDown, FORMATS, Icon } from './controls.jsx'
 import { showSql } from './dialog.jsx'
 import { Notes } from './notes.jsx'
 import { PanelTable } from './table.jsx'
@@ -61,6 +62,7 @@ export function Panel({ panel }) {
                     </span>
                 ) : null}
                 <span class="grow" />
+                <ModelChoice panel={panel} />
                 <PanelMenu panel={panel} answer={answer} />
                 <button
                     type="button"
@@ -76,6 +78,13 @@ export function Panel({ panel }) {
             {answer ? <PanelBody panel={panel} answer={answer} compared={got.compared} /> : error.value ? null : <div class="skeleton" aria-hidden="true" />}
         </section>
     )
+}
+
+// By which touches share a conversion, where a panel is about that; a file has the numbers of one model.
+export function ModelChoice({ panel }) {
+    if (!panel.models?.length || !data.live) return null
+    const choices = panel.models.map((name) => [name, dimensionTitle(name)])
+    return <Choice label={`Model of ${panel.title}`} value={state.value.model} choices={choices} onChange={(model) => go({ model })} />
 }
 
 const expand = (name) => go({ open: name, search: '' })
