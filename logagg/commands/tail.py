@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from contextlib import nullcontext
 from pathlib import Path
@@ -31,9 +32,23 @@ if TYPE_CHECKING:
 
 NO_LOGS = "name logs as PATH, or a server with --nginx or --apache, or write [tail] paths in logagg.toml"
 INSTALLED = ""  # the value of --nginx and --apache without one
+ADDRESS = re.compile(r"unix:.*|[^/]*:[^/]*|\d+")
 
 
-@click.command()
+class Tail(click.Command):
+    """A command whose --serve may stand before PATH: click would take any next word for its value."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        end = args.index("--") if "--" in args else len(args)
+        alone = {
+            at for at in range(end) if args[at] == "--serve" and not ADDRESS.fullmatch((args[at + 1 :] or [""])[0])
+        }
+        return super().parse_args(
+            ctx, [f"--serve={LISTEN}" if at in alone else argument for at, argument in enumerate(args)]
+        )
+
+
+@click.command(cls=Tail)
 @paths_argument
 @click.option(
     "--nginx",

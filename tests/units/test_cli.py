@@ -10,6 +10,8 @@ import pytest
 from click.testing import CliRunner
 
 from logagg.cli import COMMANDS, HELP, logagg, main
+from logagg.commands.serve import LISTEN
+from logagg.commands.tail import tail
 
 SHARED = {"--lake", "--config", "-q", "-v", "--help"}
 OPTIONS = {
@@ -79,3 +81,24 @@ def test_init_writes_a_file_once(tmp_path: Path, capsys: pytest.CaptureFixture[s
             main([*arguments, "--config", file])
         assert left.value.code == status
     assert "--force" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "address", "paths"),
+    [
+        ("--serve logs", LISTEN, ("logs",)),
+        ("--serve /var/log/nginx more", LISTEN, ("/var/log/nginx", "more")),
+        ("logs --serve", LISTEN, ("logs",)),
+        ("--serve -q logs", LISTEN, ("logs",)),
+        ("--serve :9000 logs", ":9000", ("logs",)),
+        ("--serve 9000 logs", "9000", ("logs",)),
+        ("--serve [::1]:9000 logs", "[::1]:9000", ("logs",)),
+        ("--serve unix:/run/logagg/page logs", "unix:/run/logagg/page", ("logs",)),
+        ("--serve=localhost:9000 logs", "localhost:9000", ("logs",)),
+        ("--serve localhost:http logs", "localhost:http", ("logs",)),  # which is refused, with what an address is
+        ("-- --serve logs", None, ("--serve", "logs")),
+    ],
+)
+def test_a_path_may_follow_serve(arguments: str, address: str | None, paths: tuple[str, ...]) -> None:
+    parsed = tail.make_context("tail", arguments.split()).params
+    assert (parsed["serve"], parsed["paths"]) == (address, paths)
