@@ -84,7 +84,7 @@ def _since(one: Instance) -> datetime:
 def _without(name: str, record: AlertRecord, stale: bool) -> AlertRow:
     """Return the row of an alert of which nothing fires."""
     if not record.evaluated:
-        return AlertRow(name, "not evaluated", {}, None, None, "no tail has evaluated it yet")
+        return AlertRow(name, "not evaluated", {}, None, None, "no tail has evaluated it yet; a running one reads logagg.toml at SIGHUP")
     state = "failed" if record.error else "no data" if stale or not record.has_data else "ok"
     return AlertRow(name, state, {}, _time(record.evaluated), None, record.error)
 

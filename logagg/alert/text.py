@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from logagg.notice_log import printable
 
 LONGEST = 200  # characters of a value
+NO_SITE = "-"  # the column of a log that names no site, and "-: 5% of 1,200 requests fail" would puzzle
 _PLACE = re.compile(r"\{\{|\}\}|\{([A-Za-z_]\w*)(?::([^{}]*))?\}")
 _FORMAT = re.compile(r"[+]?,?(?:\.\d)?[%fgde]?")  # no width: `{n:1000000000}` would take the memory
 
@@ -23,6 +24,8 @@ def rendered(template: str, values: Mapping[str, str | float | None]) -> str:
         name = found[1]
         if name is None:
             return found[0][0]
+        if name == "site" and values.get(name) == NO_SITE:
+            return "unnamed site"
         return shown(values[name], found[2] or "") if name in values else found[0]
 
     return _PLACE.sub(place, template)

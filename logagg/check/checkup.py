@@ -32,7 +32,7 @@ Made = TypeVar("Made")
 class Examination:
     """Everything that was examined, and the problems found."""
 
-    configuration: str  # its file; empty: there is no file
+    configuration: str | None  # its file; empty: there is no file; None: it is refused, and the defaults were examined
     rules: int
     rollups: int  # user-defined
     databases: tuple[str, ...]  # of addresses
@@ -65,7 +65,8 @@ def examine(
     """
     clock = SystemClock()
     problems = [] if is_set(now := clock.now()) else [f"{not_set(now)}: set it; a tail would wait for that"]
-    config = _told(lambda: _checked(load()), problems) or Config()
+    read = _told(lambda: _checked(load()), problems)
+    config = read or Config()
     logs = _told(server, problems) or []
     config = with_logs(config, logs)
     paths = paths or config.paths
@@ -79,7 +80,7 @@ def examine(
     found = tuple(machine.findings(Machine(config, lake, paths, now))) if system else ()
     preview = Previewer(config, given, _state(lake), clock).preview(paths)
     return Examination(
-        str(config.path or ""),
+        str(read.path or "") if read else None,
         len(config.rules),
         len(config.rollups),
         tuple(_databases(config)),

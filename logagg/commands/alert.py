@@ -202,7 +202,7 @@ def run(once: bool, log_json: bool, shared: Shared) -> None:
 @click.argument("receiver")
 @shared_options
 def send(receiver: str, shared: Shared) -> None:
-    """Send a trial notification to a receiver, to see whether it arrives."""
+    """Send a trial notification, to see it arrive."""
     from logagg.alert.delivery import Undelivered
     from logagg.alert.messages import trial
     from logagg.alert.receivers import deliver

@@ -119,7 +119,10 @@ def _show(found: Examination, *, quiet: bool) -> None:
 
 
 def _looked_at(found: Examination) -> Iterator[str]:
-    yield f"configuration: {found.configuration or 'none, so the defaults'}; {counted(found.rules, 'rule')}, {counted(found.rollups, 'rollup')} of your own"
+    if found.configuration is None:
+        yield "configuration: refused, as said below; what follows is examined with the defaults"
+    else:
+        yield f"configuration: {found.configuration or 'none, so the defaults'}; {counted(found.rules, 'rule')}, {counted(found.rollups, 'rollup')} of your own"
     for database in found.databases:
         yield f"database: {database}"
     lake = found.verification

@@ -49,7 +49,8 @@ def _of_machine() -> str:
     import tzlocal  # knows TZ, /etc/localtime and similar; imported late, since few commands need it
 
     try:
-        return types.zone(tzlocal.get_localzone_name()) or "UTC"
+        found = types.zone(tzlocal.get_localzone_name())
+        return "UTC" if found in ("", "Etc/UTC") else found  # Debian's name for it
     except (LookupError, ValueError, OSError):
         return "UTC"
 

@@ -119,6 +119,9 @@ def test_one_problem_does_not_hide_another(logagg: Command, lake: Path) -> None:
     part(lake, "pages").unlink()
     (logagg.folder / "bad.toml").write_text("[tail\n")
     found = examined(logagg, "--config", "bad.toml", "nowhere.log", status=1)
+    assert found["configuration"] is None
+    shown = logagg.run("check", "--config", "bad.toml", status=1).stdout
+    assert shown.startswith("configuration: refused, as said below; ")
     assert [problem.split(":")[0].rpartition("/")[2] for problem in found["problems"]] == [
         "bad.toml",
         part_name(found),

@@ -28,6 +28,10 @@ def test_templates(template: str, text: str) -> None:
     assert rendered(template, VALUES) == text
 
 
+def test_a_site_without_a_name_is_called_so() -> None:
+    assert rendered("{site}, {path}", {"site": "-", "path": "-"}) == "unnamed site, -"
+
+
 def test_a_value_is_not_a_template() -> None:
     assert rendered("{site}", {"site": "{value} {site}", "value": 1.0}) == "{value} {site}"
 

@@ -98,6 +98,11 @@ def test_the_machine_says_its_zone(monkeypatch: pytest.MonkeyPatch) -> None:
     assert zone_of("UTC").key == "UTC"
 
 
+def test_utc_has_one_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tzlocal.get_localzone_name", lambda: "Etc/UTC")  # as on servers of Debian
+    assert zone_of("").key == "UTC"
+
+
 @pytest.mark.parametrize("name", ["Berlin", "../etc/passwd", "UTC+1", "Europe/Berlin\0", "a" * 5000])
 def test_an_unknown_zone_is_said(name: str) -> None:
     with pytest.raises(LogaggError, match="is not a time zone; write a time zone such as"):
