@@ -30,7 +30,22 @@ class Tmux:
         width, height = map(str, size)
         argv = ["env", "-i", *(f"{name}={value}" for name, value in settings.items()), *logagg.argv("top", *arguments)]
         script = f"{shlex.join(argv)}; echo exit status $?; sleep 100"  # tmux itself does not always learn the status
-        self._run("new-session", "-d", "-x", width, "-y", height, script)
+        self._run(
+            "start-server",
+            ";",
+            "set",
+            "-g",
+            "set-clipboard",
+            "on",
+            ";",
+            "new-session",
+            "-d",
+            "-x",
+            width,
+            "-y",
+            height,
+            script,
+        )
 
     def _run(self, *argv: str) -> str:
         return subprocess.run([*self._tmux, *argv], check=True, capture_output=True, text=True, timeout=30).stdout
@@ -38,6 +53,16 @@ class Tmux:
     def press(self, *keys: str) -> None:
         for key in keys:
             self._run("send-keys", key)
+
+    def click(self, screen: str, text: str) -> None:
+        """Click with the left button where a text is on the screen, as a terminal reports it (SGR)."""
+        lines = screen.splitlines()
+        y = next(number for number, line in enumerate(lines) if text in line)
+        at = f"{lines[y].index(text) + 1};{y + 1}"
+        self._run("send-keys", "-l", f"\x1b[<0;{at}M\x1b[<0;{at}m")
+
+    def copied(self) -> str:
+        return self._run("show-buffer")
 
     def screen(self, *, escapes: bool = False) -> str:
         return self._run("capture-pane", "-p", *(["-e"] if escapes else []))
@@ -130,6 +155,55 @@ def test_it_follows_a_log_and_its_keys(
     top.press("BSpace", "?")
     top.expect(lambda screen: "menu of windows" in screen)
     top.press("q", "q")
+    assert top.status() == "0"
+
+
+DAYS = ("--since", "2026-03-03", "--until", "2026-03-05")
+
+
+def test_what_the_page_can_do(demo: Command, terminal: Terminal) -> None:
+    top = terminal(*DAYS, size=(120, 40))
+
+    def pressed(*keys: str, shows: str, hides: str = "Trouble") -> str:
+        top.press(*keys)
+        return top.expect(lambda screen: shows in screen and hides not in screen)
+
+    pressed(shows="Views▼")
+    pressed("m", shows="Visitors▼", hides="Views▼")
+    pressed("r", shows="Visitors▲")
+    pressed("r", "M", shows="Views▼")
+    pressed("/", *"tea", "Enter", shows="/articles/tea.html", hides="/articles/bread.html")
+    pressed("BSpace", shows="/articles/bread.html")
+    pressed("x", shows="Path ≠ ")
+    pressed("BSpace", "c", shows="vs. the window before", hides="Path ≠ ")
+    pressed("b", shows="· people")
+    pressed("b", shows="· robots")
+    pressed("b", "d", shows="■ 2xx", hides="■ pageview")
+    pressed("Space", shows="Paused")
+    pressed("Space", "f", shows="Pages", hides="2 Referrers")
+    pressed("f", "t", shows="last 7 days")
+    pressed("q", "[", shows="Sun 1 Mar – Mon 2 Mar", hides="last 7 days")
+    pressed("]", "o", shows="Tue 3 Mar – Wed 4 Mar")
+    screen = pressed("o", shows="1-10 of 19")
+    top.click(screen, "Visitors")  # of the totals
+    pressed(shows="╭─ Visitors")
+    screen = pressed("q", shows="1-10 of 19", hides="╭─ Visitors")
+    top.click(screen, "/articles/rain.html")
+    top.press("Enter")
+    pressed(shows="Path = /articles/rain.html ×", hides="/cups")
+    pressed("y", shows="y copies it")
+    pressed("y", shows="The SQL is copied")
+    assert "/articles/rain.html" in demo.run("sql", "--format", "csv", top.copied()).stdout
+    top.press("q", "q")
+    assert top.status() == "0"
+
+
+def test_a_terminal_of_300_columns(demo: Command, terminal: Terminal) -> None:
+    top = terminal(*DAYS, size=(300, 60))
+    screen = top.expect(lambda screen: "4 " in screen and "Views▼" in screen)
+    heads = next(line for line in screen.splitlines() if re.match("1 Pages ", line))
+    assert re.search(r" 2 \w.* 3 \w", heads), heads  # side by side
+    top.press("q")
     assert top.status() == "0"
 
 
