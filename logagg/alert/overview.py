@@ -17,6 +17,7 @@ from logagg.alert.text import clean
 from logagg.errors import LakeError
 
 LONGEST = 1_000  # characters of a line
+UNREAD = "no tail has evaluated it yet; a running one reads logagg.toml at SIGHUP"
 STALE = 300.0  # seconds that the data's time may stand still, beyond the window of an alert
 
 
@@ -84,7 +85,7 @@ def _since(one: Instance) -> datetime:
 def _without(name: str, record: AlertRecord, stale: bool) -> AlertRow:
     """Return the row of an alert of which nothing fires."""
     if not record.evaluated:
-        return AlertRow(name, "not evaluated", {}, None, None, "no tail has evaluated it yet; a running one reads logagg.toml at SIGHUP")
+        return AlertRow(name, "not evaluated", {}, None, None, UNREAD)
     state = "failed" if record.error else "no data" if stale or not record.has_data else "ok"
     return AlertRow(name, state, {}, _time(record.evaluated), None, record.error)
 

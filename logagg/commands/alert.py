@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from logagg.alert.rules import Alert
     from logagg.config.sections import Config
 
+NO_ALERTS = "the configuration has no [[alert]]; logagg alert test errors says when a built-in one would have fired"
 LAST_WEEK = 7 * 86_400.0
 
 _label_option = click.option(
@@ -46,7 +47,10 @@ def list_(output: Output, shared: Shared) -> None:
     from logagg.clock import SystemClock
 
     output.check(shared.lake)
-    _write(rows(_lake(shared), SystemClock().now(), alerts_of(shared.config)), output)
+    found = rows(_lake(shared), SystemClock().now(), alerts_of(shared.config))
+    _write(found, output)
+    if not found and output.is_for_people and shared.verbosity >= 0:
+        click.echo(NO_ALERTS, err=True)
 
 
 @alert.command("test")

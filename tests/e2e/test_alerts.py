@@ -65,6 +65,12 @@ def test_the_history_of_the_demo(demo: Command) -> None:
     assert fired("strict", "--since", changes[0][0][:10], "--until", changes[-1][0])
 
 
+def test_a_lake_without_alerts_says_so(demo: Command) -> None:
+    shown = demo.run("alert", "list", "--format", "table")
+    assert shown.stderr.startswith("the configuration has no [[alert]]; ") and shown.stderr.count("\n") == 1
+    assert json.loads(demo.run("alert", "list", "--json").stdout) == []
+
+
 def tail(logagg: Command, log: Path, config: str) -> Any:
     (logagg.folder / "logagg.toml").write_text(config)
     return logagg.start("tail", log, "--flush", "0.1")
