@@ -243,6 +243,14 @@ def test_a_picture_for_a_pipe(demo: Command) -> None:
     assert "Wed 4 Mar" in demo.run("top", "--plain").stdout  # the last day of the lake
 
 
+def test_days_are_those_of_the_zone(demo: Command) -> None:
+    shown = demo.run("top", *DAYS, "--tz", "Asia/Kathmandu").stdout.splitlines()  # 5:45 before UTC
+    when = "ts >= TIMESTAMPTZ '2026-03-02 18:15+00' AND ts < TIMESTAMPTZ '2026-03-04 18:15+00'"
+    [row] = demo.sql(f"SELECT total(hits) AS hits FROM traffic WHERE {when}")
+    assert shown[0].startswith("lake Tue 3 Mar – Wed 4 Mar · Asia/Kathmandu")
+    assert shown[3].split()[0] == f"{row['hits']:,}"
+
+
 REFUSED = (
     (("--where", "status = 404; DROP TABLE x"), "where"),
     (("--where", "getenv('HOME') = ''"), "getenv"),
