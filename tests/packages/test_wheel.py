@@ -68,6 +68,10 @@ def rehearse(program: Path | str, folder: Path, under: tuple[str, ...] = ()) -> 
     assert run("sql", *lake, "--format", "csv", "SELECT total(hits) AS hits FROM traffic") == "hits\n6482\n"
     assert "GET /articles/tea.html" in run("lines", *lake, "--where", "path = '/articles/tea.html'", "--limit", 1)
     run("check", *lake, "--config", "demo/logagg.toml")
+    assert "Referrers" in run("top", *lake)  # a picture, since there is no terminal
+    assert "evaluations" in run("alert", "test", "errors", *lake)
+    run("init")
+    assert run("alert", "list", "--json", *lake) == "[]\n"  # what init writes changes nothing
     assert run("docs", "docs/events.md#visits").startswith("## Visits\n")
 
 
