@@ -211,20 +211,19 @@ cdef inline void _exchange(Line* line) noexcept nogil:
 cdef inline bint _comes_text(Line* line, Ptr text, Py_ssize_t length) noexcept nogil:
     """Tell whether a text comes next."""
     cdef Ptr at = line.at
+    cdef Py_ssize_t done = 0
     if line.stop - at < length:
         return False
-    while length >= WORD:
-        if word(at) != word(text):
+    if length >= WORD:
+        while done <= length - WORD:
+            if word(at + done) != word(text + done):
+                return False
+            done += WORD
+        return word(at + length - WORD) == word(text + length - WORD)  # some bytes are compared twice
+    while done < length:
+        if at[done] != text[done]:
             return False
-        at += WORD
-        text += WORD
-        length -= WORD
-    while length:
-        if at[0] != text[0]:
-            return False
-        at += 1
-        text += 1
-        length -= 1
+        done += 1
     return True
 
 
