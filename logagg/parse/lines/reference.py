@@ -78,7 +78,7 @@ def _lines(chunk: Chunk) -> Iterator[RawLine]:
     at = chunk.start + chunk.skipped
     for whole in bytes(chunk.data).split(b"\n"):
         line = whole.rstrip(b"\r").lstrip(b"\0")
-        if line:
+        if line.strip(b" \t\r"):
             yield RawLine(at + len(whole.rstrip(b"\r")) - len(line), line)
         at += len(whole) + 1
 
