@@ -208,8 +208,8 @@ def _shown(line: bytes) -> str:
 
 
 def _is_line(line: bytes) -> bool:
-    """Tell whether a line counts: empty lines do not."""
-    return bool(line.strip(b"\r\0"))
+    """Tell whether a line counts: empty and blank lines do not."""
+    return bool(line.strip(b" \t\r\0"))
 
 
 def _said(found: PathProblem) -> str:

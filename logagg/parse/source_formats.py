@@ -110,7 +110,9 @@ class SourceFormats:
         if known:
             return self._follow(chunk, known)
         lines = [
-            line for line in bytes(chunk.data[:SAMPLE]).split(b"\n", SAMPLE_LINES)[:SAMPLE_LINES] if line.strip(b"\r\0")
+            line
+            for line in bytes(chunk.data[:SAMPLE]).split(b"\n", SAMPLE_LINES)[:SAMPLE_LINES]
+            if line.strip(b" \t\r\0")
         ]
         if not lines:
             return self._compiled(self._own(chunk.source)) or self._given or compile_format("combined")

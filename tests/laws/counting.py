@@ -20,9 +20,9 @@ SECRET, DEFAULT = bytes(range(32)), Config()
 
 
 def lines_of(data: bytes, fmt: Format | None = None) -> int:
-    """Count the lines that are neither empty nor comments of the format."""
+    """Count the lines that are neither blank nor comments of the format."""
     lines = [line.rstrip(b"\r").lstrip(b"\0") for line in data.split(b"\n")]
-    return sum(bool(line) and not (fmt and is_comment(line, fmt)) for line in lines)
+    return sum(bool(line.strip(b" \t\r")) and not (fmt and is_comment(line, fmt)) for line in lines)
 
 
 def count(data: bytes, format_: str | object, config: Config = DEFAULT) -> int:

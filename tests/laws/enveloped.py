@@ -176,7 +176,8 @@ def messages_of(data: bytes, envelope: str, max_line: int = 1 << 20, start: int 
 def lines_at(data: bytes, at: int) -> Iterator[tuple[int, bytes]]:
     """Return the lines of a log and their positions."""
     for whole in data.split(b"\n"):
-        if line := whole.rstrip(b"\r").lstrip(b"\0"):
+        line = whole.rstrip(b"\r").lstrip(b"\0")
+        if line.strip(b" \t\r"):
             yield at + len(whole.rstrip(b"\r")) - len(line), line
         at += len(whole) + 1
 

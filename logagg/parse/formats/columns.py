@@ -19,6 +19,7 @@ from logagg.parse.formats.variables import FIELDS, W3C
 HEADER = b"#Fields:"
 _NAME = re.compile(r"[\w().-]{1,64}", re.ASCII)
 W3C_NAME = "w3c:"
+_URI = "cs-uri"  # a whole URI, of which some servers leave the scheme out; the other names are those of paths
 _SHAPES = {"client": "client_or_dash"}
 _SHAPES_OF_IIS = {**_SHAPES, "status": "digits", "time_taken": "digits"}
 
@@ -88,7 +89,12 @@ def w3c_format(name: str, spec: str, personal: PersonalFields) -> Format:
         escaped=False,
         doubled=True,
         encoded=frozenset({"agent", "forwarded", "user"}),
+        whole=frozenset({"target", "path"} if _URI in map(str.lower, _names_of("path", names, fields)) else {"target"}),
     )
+
+
+def _names_of(wanted: str, names: Sequence[str], fields: Sequence[str]) -> list[str]:
+    return [name for name, field in zip(names, fields, strict=True) if field == wanted]
 
 
 def _by_rank(names: Sequence[str], fields: Sequence[str]) -> list[str]:

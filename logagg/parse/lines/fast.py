@@ -169,7 +169,7 @@ def _sample(lines: Slices) -> list[bytes]:
 
 
 def find_lines(chunk: Chunk) -> Slices:
-    """Return the lines of a chunk without line ends and leading NULs; empty lines are skipped."""
+    """Return the lines of a chunk without line ends and leading NULs; empty and blank lines are skipped."""
     data = np.frombuffer(chunk.data, np.uint8)
     return Slices(data, *scan.find_lines(data))
 

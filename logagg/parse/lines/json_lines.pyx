@@ -101,7 +101,8 @@ def split_objects(const uint8_t[::1] data, const int64_t[::1] start, const int64
                     if not fits[row] or values.ranks[number] == NO_PATH:
                         starts_of[number, row] = ends_of[number, row] = 0
                     else:
-                        _undo(&line, &values, number, data.shape[0], &spare[0], &written)
+                        if not line.plain or values.first[starts_of[number, row]] == c"[":
+                            _undo(&line, &values, number, data.shape[0], &spare[0], &written)
                         if ends_of[number, row] <= data.shape[0]:
                             reuse(values.first, &starts_of[number, row], &ends_of[number, row], (<Recent*> &recent[0]) + number)
     held = {name: (starts[number], ends[number]) for number, name in enumerate(fields)}
@@ -211,20 +212,19 @@ cdef inline void _exchange(Line* line) noexcept nogil:
 cdef inline bint _comes_text(Line* line, Ptr text, Py_ssize_t length) noexcept nogil:
     """Tell whether a text comes next."""
     cdef Ptr at = line.at
+    cdef Py_ssize_t done = 0
     if line.stop - at < length:
         return False
-    while length >= WORD:
-        if word(at) != word(text):
+    if length >= WORD:
+        while done <= length - WORD:
+            if word(at + done) != word(text + done):
+                return False
+            done += WORD
+        return word(at + length - WORD) == word(text + length - WORD)  # some bytes are compared twice
+    while done < length:
+        if at[done] != text[done]:
             return False
-        at += WORD
-        text += WORD
-        length -= WORD
-    while length:
-        if at[0] != text[0]:
-            return False
-        at += 1
-        text += 1
-        length -= 1
+        done += 1
     return True
 
 
@@ -247,20 +247,33 @@ cdef inline const Entry* _read_name(Line* line, const Paths* paths, int node, in
     return entry_of(paths, node, name, length, expected)
 
 
-cdef bint _read_value(Line* line, const Paths* paths, const Entry* entry, uint8_t closing, int depth, Values* values) noexcept nogil:
+cdef inline bint _read_value(Line* line, const Paths* paths, const Entry* entry, uint8_t closing, int depth, Values* values) noexcept nogil:
     """Read a value with everything in it; `closing` ends its object or array. Return whether it is valid."""
-    cdef Ptr value, stop
+    cdef Ptr text
     _skip_spaces(line)
     if line.at == line.stop:
         return False
+    if line.at[0] != c'"':
+        return _read_unquoted(line, paths, entry, closing, depth, values)
+    text = line.at + 1
+    if not _skip_string(line):
+        return False
+    if entry != NULL and entry.row >= 0 and text < line.at - 1:
+        _take_text(text, line.at - 1, entry, values)
+    return True
+
+
+cdef bint _read_unquoted(Line* line, const Paths* paths, const Entry* entry, uint8_t closing, int depth, Values* values) noexcept nogil:
+    """Read a value that is no string. Strings, which most are, need no call."""
+    cdef Ptr value, stop
     if entry == NULL:
-        return _skip_string(line) if line.at[0] == c'"' else _skip_value(line, closing, depth)
+        return _skip_bare(line, closing) if line.at[0] != c"{" and line.at[0] != c"[" else _skip_value(line, closing, depth)
     if line.at[0] == c"{":
         return depth < LEVELS and _read_object(line, paths, entry.node, depth + 1, values) if entry.node >= 0 else _skip_value(line, closing, depth)
     if line.at[0] == c"[":
         return depth < LEVELS and _read_array(line, paths, entry, depth + 1, values)
     value = line.at
-    if not _skip_scalar(line, closing):
+    if not _skip_bare(line, closing):
         return False
     stop = line.at
     if entry.row >= 0 and _strip(&value, &stop):

@@ -19,7 +19,7 @@ from logagg.parse.lines import reference_json
 from logagg.parse.lines.headers import is_comment, under
 from logagg.parse.lines.reference_columns import split_columns, values_of
 from logagg.parse.lines.reference_durations import seconds, upstream_seconds
-from logagg.parse.lines.reference_text import tidy
+from logagg.parse.lines.reference_text import host_and_path, tidy
 from logagg.parse.lines.reference_times import DIGITS, digits, time_of
 from logagg.parse.schemas import BATCH_SCHEMA, MOST_BYTES, OF_ANOTHER_FORMAT, TEXTS
 from logagg.records import SAMPLE_BYTES, SAMPLES, Batch, Chunk, Reject, Rejects
@@ -78,7 +78,7 @@ def _lines(chunk: Chunk) -> Iterator[RawLine]:
     at = chunk.start + chunk.skipped
     for whole in bytes(chunk.data).split(b"\n"):
         line = whole.rstrip(b"\r").lstrip(b"\0")
-        if line:
+        if line.strip(b" \t\r"):
             yield RawLine(at + len(whole.rstrip(b"\r")) - len(line), line)
         at += len(whole) + 1
 
@@ -250,6 +250,7 @@ def _record(raw: Raw, fmt: Format, now: float) -> Record:
     status = _status(raw["status"]) if "status" in raw else 0
     size = _size(raw.get("bytes", raw.get("bytes_so_far", b"").removeprefix(b"+")))
     method, target, protocol = _request(raw, fmt)
+    named = _host(raw, fmt)
     return {
         "time": time,
         "status": status,
@@ -259,7 +260,8 @@ def _record(raw: Raw, fmt: Format, now: float) -> Record:
         "protocol": protocol,
         "seconds": seconds(raw),
         "upstream_seconds": upstream_seconds(raw),
-        **{name: _text(raw, name, fmt) if name in raw else None for name in ("host", *TEXTS)},
+        "host": named,
+        **{name: _text(raw, name, fmt) if name in raw else None for name in TEXTS},
         **({"client": _text(raw, "client_port", fmt)} if "client_port" in raw else {}),
     }
 
@@ -298,10 +300,13 @@ def _size(value: bytes) -> int:
 
 
 def _text(raw: Raw, field: str, fmt: Format) -> str:
+    return tidy(field, _unescaped(raw, field, fmt), encoded=field in fmt.encoded)
+
+
+def _unescaped(raw: Raw, field: str, fmt: Format) -> str:
     controls = _IN_NAMES if field == "user" else CONTROLS
     text = _bytes(raw.get(field, b""), fmt, controls).decode("utf-8", "replace")
-    text = text.replace('""', '"') if fmt.doubled else text
-    return tidy(field, text, encoded=field in fmt.encoded)
+    return text.replace('""', '"') if fmt.doubled else text
 
 
 def _bytes(value: bytes, fmt: Format, controls: Mapping[int, int] = CONTROLS) -> bytes:
@@ -348,10 +353,10 @@ def _whole_request(request: bytes) -> tuple[str, str, str]:
 
 
 def _request_parts(raw: Raw, fmt: Format) -> tuple[str | None, str]:
-    target = _text(raw, "target", fmt)
+    target = _without_host(raw, "target", fmt)[1]
     if not target:
         query = _text(raw, "query", fmt).removeprefix("?")
-        path = _text(raw, "path", fmt)
+        path = _without_host(raw, "path", fmt)[1]
         target = f"{path}?{query}" if query and "?" not in path else path
     if "method" not in raw:
         return None, target
@@ -359,6 +364,22 @@ def _request_parts(raw: Raw, fmt: Format) -> tuple[str | None, str]:
     if not _is_method(method.encode()) or not target:
         return "", ""
     return method, target
+
+
+def _host(raw: Raw, fmt: Format) -> str | None:
+    """Return the virtual host, or that which the target begins with; None if the line has neither."""
+    asked = [_without_host(raw, name, fmt)[0] for name in ("path", "target") if name in raw and "request" not in raw]
+    named = _text(raw, "host", fmt) if "host" in raw else None
+    return next(filter(None, asked), named)
+
+
+def _without_host(raw: Raw, name: str, fmt: Format) -> tuple[str, str]:
+    """Return the host that a target begins with, if the line has no other one, and the rest of it."""
+    if name in fmt.whole:
+        host, path = host_and_path(_unescaped(raw, name, fmt))
+        if host and _text(raw, "host", fmt) in ("", host):
+            return host, path
+    return "", _text(raw, name, fmt)
 
 
 def _is_method(value: bytes) -> bool:

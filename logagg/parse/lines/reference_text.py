@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from urllib.parse import unquote_to_bytes
 
-from logagg.parse.text.normalize import OTHER_NAMES
+from logagg.parse.text.normalize import OTHER_NAMES, SCRIPTS
 
 
 def tidy(field: str, text: str, *, encoded: bool = False) -> str:
@@ -27,6 +27,21 @@ def tidy(field: str, text: str, *, encoded: bool = False) -> str:
     if field == "scheme":
         text = re.sub("[A-Z]", lambda found: found[0].lower(), text)
     return OTHER_NAMES.get(field, {}).get(text, text)
+
+
+def host_and_path(text: str) -> tuple[str, str]:
+    """Split `example.com/a`, a target without a scheme; the host is empty where none is before the path."""
+    first, slash, rest = text.partition("/")
+    name, colon, port = first.partition(":")
+    labels = name.split(".")
+    if not slash or not all(re.fullmatch("[A-Za-z0-9_-]{1,63}", label) for label in labels):
+        return "", text
+    top, is_address = labels[-1], len(labels) == 4 and all(re.fullmatch("[0-9]{1,3}", label) for label in labels)
+    is_domain = len(labels) > 1 and re.fullmatch("[A-Za-z]{2,63}|[Xx][Nn]--[A-Za-z0-9-]{1,59}", top)
+    is_script = re.fullmatch(SCRIPTS, top, re.IGNORECASE)
+    if re.fullmatch("[0-9]{1,5}", port) if colon else is_address or (is_domain and not is_script):
+        return name.lower(), f"/{rest}"
+    return "", text
 
 
 def _bare_host(host: str) -> str:

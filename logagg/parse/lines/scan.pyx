@@ -21,6 +21,7 @@ SHAPES = (
 
 cdef enum:
     NUL = 0
+    TAB = 9
     NEWLINE = 10
     RETURN = 13
     BLANK = 32
@@ -35,7 +36,7 @@ cdef enum:
 
 
 def find_lines(const uint8_t[::1] data):
-    """Return where the lines of a chunk start and end, without line ends and leading NULs; empty lines are skipped."""
+    """Return where the lines of a chunk start and end, without line ends and leading NULs; empty and blank lines are skipped."""
     cdef Py_ssize_t capacity = data.shape[0] // USUAL + 16, found = 0
     starts, ends = np.empty(capacity, np.int64), np.empty(capacity, np.int64)
     cdef int64_t[::1] start = starts, end = ends
@@ -53,7 +54,7 @@ def find_lines(const uint8_t[::1] data):
                         newline -= 1
                     while line < newline and line[0] == NUL:
                         line += 1
-                    if line < newline:
+                    if line < newline and not _is_blank(line, newline):
                         start[found], end[found] = line - first, newline - first
                         found += 1
             if found == capacity:  # lines are shorter than usual
@@ -61,6 +62,13 @@ def find_lines(const uint8_t[::1] data):
                 start = starts = np.append(starts, np.empty(capacity - found, np.int64))
                 end = ends = np.append(ends, np.empty(capacity - found, np.int64))
     return starts[:found], ends[:found]
+
+
+cdef inline bint _is_blank(Ptr line, Ptr stop) noexcept nogil:
+    """Tell whether a line has only blanks, tabs and returns."""
+    while line < stop and line[0] in (BLANK, TAB, RETURN):
+        line += 1
+    return line == stop
 
 
 cdef inline void _ask_for(Ptr at) noexcept nogil:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -14,7 +15,7 @@ from logagg.columnar.slices import Codes, Mask, Slices
 from logagg.parse.formats.format import Format
 from logagg.parse.schemas import TEXT
 from logagg.parse.text import decode, urls
-from logagg.parse.text.normalize import tidy, undoubled
+from logagg.parse.text.normalize import hosts_and_paths, tidy, undoubled, whole_path
 
 Fields = Mapping[str, Slices]
 
@@ -31,9 +32,13 @@ class Texts:
     def __init__(self, fields: Fields, rows: int, fmt: Format) -> None:
         self._fields, self.rows = fields, rows
         self._escaped, self._encoded, self._doubled = fmt.escaped and not fmt.keys, fmt.encoded, fmt.doubled
+        self._whole = fmt.whole
+        self._host: pa.DictionaryArray | None = None  # with the hosts that targets begin with
 
     def column(self, name: str) -> pa.DictionaryArray:
         """Return a field; null if the format does not have it."""
+        if name == "host" and self._host is not None:
+            return self._host
         field = _WITH_PORT if name == "client" and _WITH_PORT in self._fields else name
         if field not in self._fields:
             return pa.nulls(self.rows, TEXT)
@@ -42,7 +47,8 @@ class Texts:
         codes, distinct = self._fields[field].encode(dash=True)
         texts = decode.to_text(decode.unescape(distinct, names=field == "user") if self._escaped else distinct)
         texts = undoubled(texts) if self._doubled else texts
-        return _as_text(codes, tidy(field, texts, encoded=field in self._encoded))
+        tidied = "" if field in self._whole else field  # a slash would hide the host
+        return _as_text(codes, tidy(tidied, texts, encoded=field in self._encoded))
 
     def request(self) -> tuple[pa.DictionaryArray, ...]:
         """Return method, target and protocol."""
@@ -67,11 +73,30 @@ class Texts:
     def _target(self) -> EncodedText:
         """Return the target, or where there is none, the path and the query."""
         if not {"path", "query"} & self._fields.keys():
-            return self._encoded_text("target")
-        target = self._encoded_text("path")
+            return self._without_host("target")
+        target = self._without_host("path")
         if "query" in self._fields:
             target = _with_query(target, self._encoded_text("query"))
-        return self._encoded_text("target").otherwise(target) if "target" in self._fields else target
+        return self._without_host("target").otherwise(target) if "target" in self._fields else target
+
+    def _without_host(self, name: str) -> EncodedText:
+        """Return a field without the hosts that its values begin with; those become the host of rows without another one."""
+        texts = self._encoded_text(name)
+        if name not in self._whole or name not in self._fields:
+            return texts
+        slashed = texts if name == "target" else texts.map(whole_path)
+        if pc.all(pc.starts_with(texts.values, "/")).as_py():
+            return slashed
+        hosts, paths = hosts_and_paths(texts.values)
+        if paths.null_count == len(paths):
+            return slashed
+        known = EncodedText.of(pa.chunked_array([self.column("host")]))
+        found = EncodedText(texts.codes, pc.fill_null(hosts, ""))
+        named, asked = (one.values.take(pa.array(one.codes)) for one in (known.filled(), found))
+        same = pc.and_(pc.not_equal(asked, ""), pc.or_(pc.equal(named, ""), pc.equal(named, asked)))
+        rows = np.flatnonzero(same.to_numpy(zero_copy_only=False))
+        self._host = replace(known.put(rows, found.take(rows)), nulls=known.nulls).array()
+        return slashed.put(rows, EncodedText(texts.codes, pc.fill_null(paths, "")).take(rows))
 
     def _encoded_text(self, name: str) -> EncodedText:
         """Return a field; empty text if the format does not have it."""

@@ -56,6 +56,25 @@ def whole_path(paths: pa.Array) -> pa.Array:
     return pc.if_else(pc.match_substring(paths, "://"), paths, whole)
 
 
+# A host before a path: it has the shape of a domain or an address, or a port. `index.php/a` is a script with a path behind it.
+_LABEL = "[A-Za-z0-9_-]{1,63}"
+SCRIPTS = "php[0-9]?|phtml|s?html?|aspx?|ashx|asmx|axd|svc|jspx?|jsf|f?cgi|cfm|dll|exe|xml|json|js|css"
+_BEFORE_PATH = (
+    rf"(?s)\A(?P<host>{_LABEL}(?:\.{_LABEL})*:[0-9]{{1,5}}|(?:[0-9]{{1,3}}\.){{3}}[0-9]{{1,3}}"
+    rf"|(?:{_LABEL}\.)+(?P<top>[A-Za-z]{{2,63}}|[Xx][Nn]--[A-Za-z0-9-]{{1,59}}))(?P<path>/.*)\z"
+)
+_SCRIPT = rf"(?i)\A(?:{SCRIPTS})\z"
+
+
+def hosts_and_paths(values: pa.Array) -> tuple[pa.Array, pa.Array]:
+    """Return the hosts that targets without a scheme begin with, and the paths behind them; null for other values."""
+    found = pc.extract_regex(values, _BEFORE_PATH)
+    is_script = pc.match_substring_regex(pc.struct_field(found, "top"), _SCRIPT)
+    none = pa.scalar(None, pa.string())
+    host = pc.if_else(pc.fill_null(is_script, False), none, pc.struct_field(found, "host"))
+    return bare_host(host), pc.if_else(pc.is_valid(host), pc.struct_field(found, "path"), none)
+
+
 def decoded(values: pa.Array) -> pa.Array:
     """URL-encoded text as it was, what CloudFront has encoded twice, too; a plus is a blank unless there is another
     one."""
