@@ -82,8 +82,7 @@ def split_objects(const uint8_t[::1] data, const int64_t[::1] start, const int64
     cdef int64_t[:, ::1] starts_of = starts, ends_of = ends
     cdef uint8_t[::1] fits = objects.view(np.uint8), spare = whole[data.shape[0] :]
     cdef uint8_t[::1] known = np.zeros(2 * (MOST_KEYS + LACKED + 1) * sizeof(Key), np.uint8)
-    cdef Key* keys = <Key*> &known[0]
-    cdef Key* others = keys + MOST_KEYS + LACKED + 1
+    cdef Key *keys = <Key*> &known[0], *others = keys + MOST_KEYS + LACKED + 1
     cdef uint8_t[::1] recent = np.zeros(max(1, count) * sizeof(Recent), np.uint8)
     cdef Values values
     cdef Line line
