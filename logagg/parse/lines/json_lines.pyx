@@ -16,12 +16,12 @@ import os
 import numpy as np
 
 from libc.stdint cimport int64_t, uint8_t, uint64_t
-from libc.string cimport memchr, memcmp
+from libc.string cimport memchr
 
 from logagg.columnar.bytes cimport WORD, Ptr, find, first_of, word
 from logagg.parse.lines.json_escapes cimport unescape
 from logagg.parse.lines.json_paths cimport Entry, Node, Paths, entry_of
-from logagg.parse.lines.json_values cimport Recent, after_number, mark_of, reuse
+from logagg.parse.lines.json_values cimport Recent, after_number, mark_of, reuse, strip
 
 DEEPEST = 64  # nesting depth of objects and arrays, including the line's own object
 
@@ -275,7 +275,7 @@ cdef bint _read_unquoted(Line* line, const Paths* paths, const Entry* entry, uin
     if not _skip_bare(line, closing):
         return False
     stop = line.at
-    if entry.row >= 0 and _strip(&value, &stop):
+    if entry.row >= 0 and strip(&value, &stop):
         _take_text(value, stop, entry, values)
     return True
 
@@ -295,7 +295,7 @@ cdef bint _read_array(Line* line, const Paths* paths, const Entry* entry, int de
         if not _read_value(line, paths, element, c"]", depth, values):
             return False
         stop = line.at
-        if _strip(&value, &stop):
+        if strip(&value, &stop):
             text, end = value, stop
             texts += 1
         number += 1
@@ -328,19 +328,6 @@ cdef inline void _take_text(Ptr text, Ptr stop, const Entry* entry, Values* valu
     if entry.rank < values.ranks[entry.row] and not (stop - text == 1 and text[0] == c"-"):
         values.ranks[entry.row] = entry.rank
         values.start[place], values.end[place] = text - values.first, stop - values.first
-
-
-cdef inline bint _strip(Ptr* value, Ptr* stop) noexcept nogil:
-    """Reduce a value to its text, and return whether it has one: objects, arrays and `null` have none."""
-    if value[0] == stop[0] or value[0][0] == c"{" or value[0][0] == c"[":
-        return False
-    if value[0][0] == c'"':
-        value[0] += 1
-        stop[0] -= 1
-        return value[0] < stop[0]
-    while value[0] < stop[0] and (stop[0] - 1)[0] in (c" ", c"\t", c"\r", c"\n", c","):
-        stop[0] -= 1
-    return value[0] < stop[0] and not (stop[0] - value[0] == 4 and memcmp(value[0], b"null", 4) == 0)
 
 
 # over a line
@@ -498,7 +485,7 @@ cdef Py_ssize_t _join(Ptr opening, Ptr stop, uint8_t* out) noexcept nogil:
         if not _skip_value(&line, c"]", 0):
             return length
         end = line.at
-        if _strip(&value, &end):
+        if strip(&value, &end):
             if length:
                 out[length], out[length + 1] = c",", c" "
                 length += 2

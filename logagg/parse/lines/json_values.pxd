@@ -1,4 +1,4 @@
-"""Of JSON: values that lines before have, too, numbers that are skipped, marks of keys."""
+"""Of JSON: values that lines before have, too, the text of a value, numbers that are skipped, marks of keys."""
 
 from libc.stdint cimport int64_t, uint64_t
 from libc.string cimport memcmp
@@ -61,3 +61,16 @@ cdef inline Ptr after_number(Ptr at, Ptr stop) noexcept nogil:
 cdef inline uint64_t mark_of(Ptr name, Py_ssize_t length) noexcept nogil:
     """Return a bit that few keys of a log share."""
     return <uint64_t> 1 << ((length + 13 * name[0]) & 63) if length > 0 else 1
+
+
+cdef inline bint strip(Ptr* value, Ptr* stop) noexcept nogil:
+    """Reduce a value to its text, and return whether it has one: objects, arrays and `null` have none."""
+    if value[0] == stop[0] or value[0][0] == c"{" or value[0][0] == c"[":
+        return False
+    if value[0][0] == c'"':
+        value[0] += 1
+        stop[0] -= 1
+        return value[0] < stop[0]
+    while value[0] < stop[0] and (stop[0] - 1)[0] in (c" ", c"\t", c"\r", c"\n", c","):
+        stop[0] -= 1
+    return value[0] < stop[0] and not (stop[0] - value[0] == 4 and memcmp(value[0], b"null", 4) == 0)
