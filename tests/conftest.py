@@ -44,7 +44,14 @@ MARKERS = {
 
 SLOW_VARIANTS = {"accidents", "cluster", "contracts", "e2e", "laws"}
 # Files with tests of half a minute: they begin first, so that none is left when all else has ended.
-LONG = ("test_docs.py", "test_notebook.py", "e2e/test_memory.py", "e2e/test_alertmanager.py", "soak/test_kills.py")
+LONG = (
+    "packages/test_fresh_environment.py",
+    "test_docs.py",
+    "test_notebook.py",
+    "e2e/test_memory.py",
+    "e2e/test_alertmanager.py",
+    "soak/test_kills.py",
+)
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:

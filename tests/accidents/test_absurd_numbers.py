@@ -1,4 +1,4 @@
-"""A counter has overflowed: a response of 18 digits, one of -1 bytes, a request that took thirty thousand years.
+"""A counter has overflowed: a response of 18 digits, one of -2 bytes, a request that took thirty thousand years.
 
 A sum of 64 bits overflows, or saturates. In logagg an impossible number is a reject (a size) or null (a duration),
 by documented bounds; and no sum saturates.
@@ -33,7 +33,7 @@ def test_such_lines_are_rejects_and_block_no_others(site: Site) -> None:
         2**63,
         2**64,
         "9" * 5000,
-        "-1",
+        "-2",
         "+5",
         "1e3",
         "12.5",
