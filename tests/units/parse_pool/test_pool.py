@@ -100,6 +100,7 @@ def test_lines_are_parsed_without_a_copy(processes: Parsers, killed: bool) -> No
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [*TIMED, "json:time_iso8601=t,status=s,request=r"])
 def test_a_process_knows_every_format(processes: Parsers, name: str) -> None:
     processes.use(reading(), ignored)

@@ -21,6 +21,7 @@ def answers(root: Path, query: str, *readable: Path, limits: QueryLimits | None 
         return [list(row) for row in answer.rows()]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "query",
     [
@@ -93,6 +94,7 @@ def test_values_are_those_of_duckdb(root: Path, plainly: duckdb.DuckDBPyConnecti
         assert isinstance(one, datetime) == isinstance(other, datetime), text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("value", VALUES)
 def test_values_in_columns_are_those_of_duckdb(root: Path, plainly: duckdb.DuckDBPyConnection, value: str) -> None:
     with Sandbox(root).run(f"SELECT 1 AS v, {value} AS v", arrow=True) as answer:

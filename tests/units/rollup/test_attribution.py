@@ -128,6 +128,7 @@ def test_any_traffic_gives_the_paths_of_the_oracle(
     assert seen(paths(db, events)) == expected(oracle.paths(events))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("model", MODELS)
 def test_credits_add_up_and_are_those_of_the_oracle(db: duckdb.DuckDBPyConnection, seed: int, model: str) -> None:
