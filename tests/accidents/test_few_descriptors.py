@@ -54,6 +54,7 @@ def test_logs_grow_and_are_rotated(site: Site, logs: list[Log]) -> None:
     site.expect()
 
 
+@pytest.mark.thorough
 def test_read_once(site: Site, logs: list[Log]) -> None:
     assert logs
     for _ in range(2):

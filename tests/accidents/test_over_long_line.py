@@ -27,6 +27,7 @@ def test_an_over_long_line_is_one_reject(site: Site, chunk: str) -> None:
     site.expect()
 
 
+@pytest.mark.thorough
 def test_a_gigabyte_in_bounded_memory(site: Site) -> None:
     log = site.log()
     log.write(10)

@@ -6,9 +6,12 @@ the backup by the content of the logs, and continues from there.
 
 import shutil
 
+import pytest
+
 from tests.accidents.conftest import Site
 
 
+@pytest.mark.thorough
 def test_lines_since_the_backup_are_read_again(site: Site) -> None:
     long, short = site.log(), site.log("short.access.log")
     long.write(300)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
+
 from tests.conftest import combined, wait_until
 from tests.gearmand import Site
 
@@ -70,6 +72,7 @@ def test_a_worker_ends_when_it_uses_too_much_memory(site: Site) -> None:
     assert "over the limit: ending" in site.notices()
 
 
+@pytest.mark.thorough
 def test_another_number_of_shards_and_back_to_one_machine(site: Site) -> None:
     """The procedure of docs/cluster.md: stop tails, then workers; a tail without a job server continues, too."""
     log = site.logagg.folder / "access.log"

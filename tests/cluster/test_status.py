@@ -6,6 +6,8 @@ import json
 import shutil
 import socket
 
+import pytest
+
 from tests.conftest import combined, wait_until
 from tests.gearmand import Site, free_port
 
@@ -105,6 +107,7 @@ def test_the_lakes_machine_reports_logs_that_a_remote_tail_cannot_read(site: Sit
     site.logagg.await_lines(51, tail)
 
 
+@pytest.mark.thorough
 def test_a_remote_tail_that_ends_reports_it_and_a_killed_one_alarms_the_monitor(site: Site) -> None:
     log = site.logagg.folder / "access.log"
     log.write_text(combined([(f"/{number}", 200) for number in range(50)]))

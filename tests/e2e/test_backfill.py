@@ -249,6 +249,7 @@ def test_kinds_that_are_not_kept(logagg: Command, log: Path) -> None:
     assert logagg.read(good.format("late")) == logagg.read(good.format("early"))
 
 
+@pytest.mark.thorough
 def test_requests_that_do_not_reach_back(read: Command) -> None:
     """Half of them are dropped: the rollup begins where all are still there, and that is said."""
     with (read.folder / "later.log").open("w") as file:

@@ -103,6 +103,7 @@ def test_a_thousand_flipped_bits_are_found_and_named(lake: Path) -> None:
     assert flip_many(lake, 1000, seed=1000) == []
 
 
+@pytest.mark.thorough
 def test_without_digests_bits_flip_unseen(lake: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(digests, "is_intact", lambda path: True)
     monkeypatch.setattr(catalog, "is_intact", lambda path: True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 
 import pyarrow as pa
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -51,6 +52,7 @@ def told(table: pa.Table) -> list[dict[str, object]]:
     return table.select([*FIELDS, "is_bot", "bot_reason", "visitor"]).to_pylist()
 
 
+@pytest.mark.thorough
 @given(lines=LINES, cut=st.integers(0, 30))
 def test_any_cut_gives_the_same(lines: list[tuple[str, str, str, str]], cut: int) -> None:
     whole = told(events(lines))

@@ -110,6 +110,7 @@ def test_drained_rows_count_once_against_the_limit_of_uncommitted_bytes(
     assert counted and all(counted)
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_a_tail_that_ends_abandons_its_merge_without_leaving_files(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     reading, go_on, stopped = threading.Event(), MergeProgress.read, list[MergeStopped]()
