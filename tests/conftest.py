@@ -43,7 +43,7 @@ MARKERS = {
 }
 
 SLOW_VARIANTS = {"accidents", "cluster", "contracts", "e2e", "laws"}
-# Files with tests of half a minute: they begin first, so that none is left when all else has ended.
+# Files with tests that take half a minute: these start first, so that no worker begins one when the others are done.
 LONG = (
     "packages/test_fresh_environment.py",
     "test_docs.py",

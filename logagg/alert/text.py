@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from logagg.notice_log import printable
 
 LONGEST = 200  # characters of a value
-NO_SITE = "-"  # the column of a log that names no site, and "-: 5% of 1,200 requests fail" would puzzle
+NO_SITE = "-"  # the site of a log without sites; a message would begin with it: "-: 5% of 1,200 requests fail"
 _PLACE = re.compile(r"\{\{|\}\}|\{([A-Za-z_]\w*)(?::([^{}]*))?\}")
 _FORMAT = re.compile(r"[+]?,?(?:\.\d)?[%fgde]?")  # no width: `{n:1000000000}` would take the memory
 

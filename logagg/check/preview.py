@@ -193,7 +193,7 @@ class Previewer:
 
 
 def _first_lines(head: bytes) -> list[bytes]:
-    """Return the first complete lines; a last one without newline may still be being written, and counts if there is no other."""
+    """Return the first complete lines. A last line without newline may be incomplete, so it is taken only if there is no other."""
     head = head.removeprefix(BOM_UTF8)
     complete = head[: head.rfind(b"\n") + 1].split(b"\n", SAMPLE_LINES)[:SAMPLE_LINES]
     return complete if any(map(may_be_request, complete)) else head.split(b"\n", SAMPLE_LINES)[:SAMPLE_LINES]

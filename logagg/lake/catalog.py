@@ -144,8 +144,8 @@ def _writer() -> _Writer:
 class _Writer:
     """Writes catalog files, one after the other, through one connection: opening one costs as much as a catalog.
 
-    The connection holds, in memory, the macros and views of the catalog written last. To copy all of them to a new catalog
-    takes as long as to make three.
+    The connection holds, in memory, the macros and views of the catalog written last. Copying all of them to a new
+    catalog takes as long as making three.
     """
 
     def __init__(self) -> None:
@@ -188,15 +188,15 @@ class _Writer:
     def _hold_derived(self, state: State) -> None:
         """Hold the views with SQL of derivations: DuckDB takes longer to bind it than for all the rest of a catalog."""
         marks = {name: (mark.digest, mark.tables, _has_live_part(mark, state)) for name, mark in state.derived.items()}
-        derived = marks, state.rollups
-        if derived != self._derived:
+        made_from = marks, state.rollups
+        if made_from != self._derived:
             if self._derived is not None:
                 self._connection.close()
                 self._connection = _connected()
             self._derived, self._views, self._tables = None, {}, {}
             for statement in _derived_views(state):
                 self._connection.execute(statement)
-            self._derived = derived
+            self._derived = made_from
 
     def _hold_views(self, state: State) -> None:
         """Hold the views of parts; most commits change some of them."""
@@ -208,7 +208,7 @@ class _Writer:
         self._connection.execute("COMMIT")
 
     def _hold_tables(self, tables: Mapping[str, pa.Table]) -> None:
-        """Hold tables without rows: half of those of a catalog are empty, and to make one takes as long as to fill it."""
+        """Hold all tables without rows: half of those of a catalog are empty, and making one takes as long as filling it."""
         for name, _incoming in tables.items():  # DuckDB finds it by its name among the local variables
             if self._tables.get(name) != _incoming.schema:
                 self._connection.execute(f"CREATE OR REPLACE TABLE {name} AS FROM _incoming LIMIT 0")

@@ -95,9 +95,8 @@ class PartWriter:
 
         self._out = _created(self._target)
         try:
-            self._file = pq.ParquetWriter(
-                self._out, self._schema, **_encodings(self._table, self._level)
-            )  # it writes, too
+            encodings = _encodings(self._table, self._level)
+            self._file = pq.ParquetWriter(self._out, self._schema, **encodings)  # it writes, too
         except BaseException:
             self._out.close()
             remove([self._target])

@@ -129,7 +129,7 @@ class Detector:
             yield from self._compiled(map(named, templates(some, now)))
 
     def _compiled(self, texts: Iterable[str]) -> Iterable[Format]:
-        """Compile what was written from lines; odd lines may make what is no format, such as one of too many values."""
+        """Yield the formats of templates that lines suggested. A template that does not compile, such as one with too many fields, is left out."""
         for text in texts:
             with suppress(FormatError):
                 yield compile_format(text, self.personal)

@@ -1,4 +1,4 @@
-"""Detects the columns of IIS's lines that no line `#Fields:` names: administrators choose them, and only their order is fixed.
+"""Detects the columns of IIS's lines without a line `#Fields:`: administrators choose the columns, but not their order.
 
 date time [s-sitename] [s-computername] [s-ip] cs-method cs-uri-stem cs-uri-query s-port cs-username c-ip [cs-version]
 cs(User-Agent) [cs(Cookie)] [cs(Referer)] [cs-host] sc-status sc-substatus sc-win32-status [sc-bytes cs-bytes] [time-taken] [X-Forwarded-For]

@@ -139,8 +139,8 @@ def _commits(connection: duckdb.DuckDBPyConnection, now: float) -> tuple[int, da
     return found
 
 
-# The report `sources` shows less of the same: it has the lag as committed, since SQL cannot ask for the size of a file or for
-# heartbeats; so its text, which users copy, is apart.
+# The report `sources` has SQL of its own, which users copy: SQL knows neither sizes of files nor heartbeats, so its lag is that of the
+# last commit.
 _SOURCES = """
     WITH refused AS (SELECT source, sum(lines)::BIGINT AS lines FROM rejects GROUP BY source)
     SELECT source, any_value(path), min(position), max(size), sum(sources.lines)::BIGINT,

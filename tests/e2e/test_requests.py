@@ -13,7 +13,7 @@ AD = "/click?campaign=spring&ad=7&id=joined-1&secret=hunter2"
 
 @pytest.fixture
 def log(tmp_path: Path) -> Path:
-    """A log with a page, an asset and a click of a user who has logged in."""
+    """A log with a page view, a request of an asset, and a click; the user of the click is logged in."""
     path = tmp_path / "access.log"
     page = combined([("/tea?q=private", 200), ("/site.CSS?v=1", 200), (AD, 302)])
     path.write_text(page.replace(" - - [", " - zoe-k [", 2))

@@ -23,7 +23,7 @@ class ChannelSettings:
 
     @classmethod
     def of(cls, config: Config) -> Self | None:
-        """Return the settings of a configuration; None if nothing keeps channels: neither requests nor a rollup of its own."""
+        """Return the settings of a configuration; None if neither requests nor a user's rollup keep channels."""
         if config.requests.keep == 0 and not config.rollups:
             return None
         named = config.channels

@@ -176,7 +176,7 @@ def _joined(raw: Slices, inner: Inside, message: npt.NDArray[np.int64]) -> Messa
 
 
 def _whole_lines(parts_: Slices, message: npt.NDArray[np.int64]) -> Slices:
-    """Return the lines with their parts one behind the other; all are copied, which takes less than a copy of the data around them."""
+    """Return the lines, each with its parts joined. All lines are copied: that takes less than a copy of the data with its envelopes."""
     rows = np.argsort(message, kind="stable")
     joined, offsets = dictionary.gather(*parts_.take(rows).places)
     begins = np.flatnonzero(np.diff(message[rows], prepend=-1))

@@ -61,7 +61,7 @@ class Classifier:
     ids: bool = True  # keep the join ids of tracking requests
     geo: GeoSettings | None = None  # the databases that tell where an address is
     city: bool = False  # keep cities
-    channels: ChannelSettings | None = ChannelSettings()  # where entries come from; None: it is not told
+    channels: ChannelSettings | None = ChannelSettings()  # where entries come from; None: not needed
     hosting: bool = False  # requests from hosting networks are those of robots
     key_of: Callable[[int], bytes] | None = None  # returns the key of the period that ends at a given second
 

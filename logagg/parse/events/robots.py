@@ -19,7 +19,7 @@ from ua_parser.lazy import UserAgentMatcher
 from ua_parser.regex import Resolver
 
 NAMED, UNLIKELY, MISSING, HOSTED, AHEAD = REASONS = ("name", "unlikely agent", "no agent", "network", "prefetch")
-# What a browser says in Sec-Purpose, Purpose, X-Purpose or X-Moz when nobody has asked for the page yet.
+# In Sec-Purpose, Purpose, X-Purpose or X-Moz: the browser requests a page before its user opens it.
 ASKED_AHEAD = r"(?i)prefetch|prerender|preview"
 
 OTHER = "other"

@@ -46,8 +46,8 @@ cdef struct Line:
     Ptr escape  # the next backslash; `stop` if there is none
     bint plain  # no backslash is in it
     Key* keys  # of lines before, in their order
-    Key* others  # of lines before that have others: two programs may write into a log
-    bint learns  # a key was new, and `keys` are those of this line from there on
+    Key* others  # of earlier lines with other keys: two programs may write one log
+    bint learns  # a key was new; from there on, `keys` become those of this line
     int key  # the number of the one to come
 
 cdef struct Values:  # of one line
@@ -194,7 +194,7 @@ cdef inline bint _read_key(Line* line, const Paths* paths, int node, int* expect
 
 
 cdef inline const Key* _known_key(Line* line, const Key* keys, int node) noexcept nogil:
-    """Return the key of lines before that comes next, or NULL; that behind it is expected then, if these are the line's."""
+    """Return the remembered key that comes next in the line, or NULL. If `keys` are the line's, the key behind it is expected then."""
     cdef int number
     for number in range(line.key, line.key + LACKED + 1):
         if keys[number].length and keys[number].node == node and _comes_text(line, keys[number].text, keys[number].length):
@@ -263,7 +263,7 @@ cdef inline bint _read_value(Line* line, const Paths* paths, const Entry* entry,
 
 
 cdef bint _read_unquoted(Line* line, const Paths* paths, const Entry* entry, uint8_t closing, int depth, Values* values) noexcept nogil:
-    """Read a value that is no string. Strings, which most are, need no call."""
+    """Read a value other than a string. The caller reads strings, which are most of the values."""
     cdef Ptr value, stop
     if entry == NULL:
         return _skip_bare(line, closing) if line.at[0] != c"{" and line.at[0] != c"[" else _skip_value(line, closing, depth)

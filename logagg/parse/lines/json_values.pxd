@@ -1,4 +1,4 @@
-"""Of JSON: values that lines before have, too, the text of a value, numbers that are skipped, marks of keys."""
+"""Values of JSON: slices of equal values in earlier lines, the text of a value, the end of a number; marks of keys."""
 
 from libc.stdint cimport int64_t, uint64_t
 from libc.string cimport memcmp

@@ -157,7 +157,7 @@ _DAYS = {"date": dated_time, "date_american": american_time}
 
 
 def time_of(raw: Mapping[str, bytes], now: float, zone: str = "") -> datetime:
-    """Return the time that fields of a line say. Raises ValueError or OverflowError for none, and for one that cannot be."""
+    """Return the time that fields of a line say. Raises ValueError or OverflowError if there is none, or an impossible one."""
     for field in (*TIME_READERS, *_DAYS):
         if field in raw:
             time = _DAYS[field](raw[field], raw["clock"]) if field in _DAYS else TIME_READERS[field](raw[field])
