@@ -10,6 +10,8 @@ LINK = "logagg.duckdb"  # in the lake's directory: leads to the newest catalog
 VERSION = 2
 READABLE = (1, VERSION)  # version 1 has no requests; opening its lake to write makes it one of this version
 LOST, UNCOUNTED, DERIVATIONS, EVICTED = "lost_parts", "uncounted", "derivations", "evicted"
+# Arguments of the macro `credits`: how the touches before a conversion share it; the first is the default.
+MODELS = ("last_non_direct", "last", "first", "linear", "position", "time_decay")
 VISITS, VISITS_GAP = "visits", "visits_gap"  # views: of visits, and of the setting by which they are cut
 _PLAIN = ("sources", "commits", "rejects", "reject_samples", "files", "lake", "click_state")
 ALERTS, ALERTS_STATE = "alerts", "state.json"  # a folder, and the file in it: without it, no alert was ever evaluated

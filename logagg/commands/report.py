@@ -12,7 +12,8 @@ from logagg.cli import Shared, shared_options
 from logagg.commands.options import compare_option, counted_options, tz_option, window_options
 from logagg.commands.output import Output, output_options, refuse_in_lake
 from logagg.errors import CHECK, LakeError
-from logagg.query.names import MODELS, REPORTS
+from logagg.lake_format import MODELS
+from logagg.query.names import REPORTS
 
 if TYPE_CHECKING:
     from logagg.query.render import Rows

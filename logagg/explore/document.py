@@ -24,8 +24,8 @@ from logagg.explore.facts import Facts
 from logagg.explore.page import lake_answer, page_answer, span, status_answer
 from logagg.explore.query import Ask, asking
 from logagg.explore.scope import Scope
+from logagg.lake_format import MODELS
 from logagg.query import status
-from logagg.query.names import MODELS
 from logagg.query.render import as_json
 from logagg.query.reports import Bots
 from logagg.query.snapshot import connect

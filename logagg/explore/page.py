@@ -18,8 +18,8 @@ from logagg.explore.overview import Buckets, latency, series, totals
 from logagg.explore.panels import Panel, PanelRequest, current_name, is_present, panel_answer, panels_of, wanted
 from logagg.explore.query import Ask
 from logagg.explore.scope import MINUTE, Scope, timestamp
+from logagg.lake_format import MODELS
 from logagg.quantities import counted
-from logagg.query.names import MODELS
 from logagg.query.status import SourceHealth, Status
 from logagg.query.tails import TailHealth
 

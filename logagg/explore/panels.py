@@ -8,13 +8,14 @@ from datetime import datetime
 from typing import Any, Literal
 
 from logagg.errors import LogaggError, NotFound
-from logagg.explore.attributed import COLUMNS, CREDITS, UNMATCHED, before_a_query, has_any
+from logagg.explore.attributed import BEHIND, CREDITS, UNMATCHED, before_a_query
 from logagg.explore.facts import Facts
 from logagg.explore.measures import MEASURES
 from logagg.explore.query import Ask
 from logagg.explore.scope import DIMENSIONS, Period, Scope, timestamp
 from logagg.explore.tables import DEFINITIONS, Origin, aggregate, compared, is_sketch, merged, origin_of
 from logagg.quoting import identifier, literal
+from logagg.rollup.conversions import NAME as PATHS
 from logagg.rollup.conversions import TABLES as OF_ATTRIBUTION
 from logagg.rollup.requests import NAME as REQUESTS
 from logagg.rollup.visits import FLOWS, VISITS
@@ -294,10 +295,10 @@ def is_present(panel: Panel, facts: Facts, since: datetime) -> str:
     """
     if panel.rollup in _NOT_OF_ALL:
         return f"SELECT count(*) > 0 FROM files WHERE rollup = '{panel.rollup}' AND \"rows\" > 0"
-    if panel.rollup in COLUMNS:
-        return has_any(panel.rollup, facts, timestamp(since))
+    if panel.rollup in BEHIND:
+        return _has_derived(PATHS, BEHIND[panel.rollup], facts, since)
     if panel.rollup in OF_VISITS:
-        return _has_visits(panel.rollup, facts, since)
+        return _has_derived(panel.rollup, "kind = 'pageview'", facts, since)
     if panel.rollup not in (REQUESTS, *_OF_PLACES):
         return ""
     table = panel.rollup if panel.rollup in facts.rollups else REQUESTS
@@ -308,14 +309,17 @@ def is_present(panel: Panel, facts: Facts, since: datetime) -> str:
     return f"SELECT count(*) > 0 FROM (FROM {table} WHERE ts >= {timestamp(since)} AND {column} <> '' LIMIT 1)"
 
 
-def _has_visits(table: str, facts: Facts, since: datetime) -> str:
-    """Return a query that tells whether there may be visits, without their view, which would derive them first."""
+def _has_derived(table: str, behind: str, facts: Facts, since: datetime) -> str:
+    """Return a query that tells whether a derived table may have rows, without its view, which would derive them first.
+
+    `behind` is the condition for the requests that its rows are made of.
+    """
     if table not in facts.rollups:
         return "SELECT false"
     written = f"SELECT count(*) FROM files WHERE rollup = '{table}'"
     if not facts.keeps_requests:
         return f"SELECT ({written}) > 0"
-    recent = f"SELECT count(*) FROM (FROM {REQUESTS} WHERE ts >= {timestamp(since)} AND kind = 'pageview' LIMIT 1)"
+    recent = f"SELECT count(*) FROM (FROM {REQUESTS} WHERE ts >= {timestamp(since)} AND {behind} LIMIT 1)"
     return f"SELECT ({written}) + ({recent}) > 0"
 
 

@@ -8,8 +8,9 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo
 
 from logagg.errors import LogaggError
+from logagg.lake_format import MODELS
 from logagg.quantities import counted
-from logagg.query.names import MODELS
+from logagg.query.names import check_choice
 from logagg.query.reports import BOTS, Bots
 from logagg.query.times import moment, zone_of
 from logagg.quoting import identifier, literal
@@ -123,10 +124,8 @@ class Scope:
         """
         here = zone_of(zone or "UTC")
         period = _period(now, since or SINCE, until or "now", here)
-        if bots not in BOTS:
-            raise LogaggError(f"bots: {bots!r} is not valid", f"write one of {', '.join(BOTS)}")
-        if model not in MODELS:
-            raise LogaggError(f"model: {model[:100]!r} is not valid", f"write one of {', '.join(MODELS)}")
+        check_choice("bots", bots, BOTS)
+        check_choice("model", model, MODELS)
         filters = (*_filters(is_, excluded=False), *_filters(is_not, excluded=True))
         before = _before(period, compare, here)
         return cls(period, before, bots, filters, here.key, where, model)  # type: ignore[arg-type]
@@ -169,8 +168,7 @@ def _floor(at: datetime) -> datetime:
 
 def _before(period: Period, compare: str, here: ZoneInfo) -> Period | None:
     """Return the compared period: the one before, or the same weekdays some weeks or a year ago."""
-    if compare not in COMPARE:
-        raise LogaggError(f"compare: {compare!r} is not valid", f"write one of {', '.join(COMPARE)}")
+    check_choice("compare", compare, COMPARE)
     if compare == "none":
         return None
     length = _length(period, here)

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from logagg.explore.attributed import COLUMNS, CREDITS, WORDS, relation
+from logagg.explore.attributed import COLUMNS, CREDITS, DESCRIPTIONS, relation
 from logagg.explore.facts import Facts
 from logagg.explore.measures import MEASURES, filtered, over_column, over_rollup, sum_of
 from logagg.explore.scope import Period, Scope
-from logagg.query.names import MODELS
+from logagg.lake_format import MODELS
 from logagg.quoting import identifier, literal
 from logagg.rollup.conditions import AtLeast, Both, Condition, Either, IsTrue, NotNull, OneOf
 from logagg.rollup.conversions import NAME as PATHS
@@ -95,7 +95,7 @@ def _of_attribution(name: str, needed: frozenset[str], scope: Scope, facts: Fact
     ):
         return Origin(unavailable=f"attribution does not have {missing}")
     is_default = name != CREDITS or scope.model == MODELS[0]
-    return Origin(name, note="" if is_default else f"credit goes to: {WORDS[scope.model]}")
+    return Origin(name, note="" if is_default else f"credit goes to: {DESCRIPTIONS[scope.model]}")
 
 
 def compared(origin: Origin, scope: Scope, facts: Facts) -> Period | None:

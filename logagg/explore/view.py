@@ -13,7 +13,7 @@ from logagg.explore.overview import SPLITS
 from logagg.explore.panels import CHANGE, Order, Panel
 from logagg.explore.scope import COMPARE, Scope
 from logagg.explore.windows import Window
-from logagg.query.names import MODELS
+from logagg.lake_format import MODELS
 from logagg.query.reports import BOTS
 
 T = TypeVar("T")

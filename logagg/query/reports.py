@@ -12,8 +12,8 @@ import duckdb
 
 from logagg.config.sections import Visits
 from logagg.errors import LogaggError, NotFound
-from logagg.lake_format import VISITS_GAP
-from logagg.query.names import MODELS, REPORTS
+from logagg.lake_format import MODELS, VISITS_GAP
+from logagg.query.names import REPORTS, check_choice
 from logagg.query.times import When, moment
 
 BOTS = ("include", "exclude", "only")
@@ -57,10 +57,9 @@ class ReportRequest:
         """Return the request, checked; days are those of `zone`, and the default limit is 20 rows. Raises LogaggError."""
         if name not in REPORTS:
             raise NotFound(f"no report {name!r}", f"there are {', '.join(REPORTS)}")
-        if bots not in BOTS:
-            raise LogaggError(f"bots: {bots!r} is not valid", f"write one of {', '.join(BOTS)}")
-        if model is not None and model not in MODELS:
-            raise LogaggError(f"model: {model!r} is not valid", f"write one of {', '.join(MODELS)}")
+        check_choice("bots", bots, BOTS)
+        if model is not None:
+            check_choice("model", model, MODELS)
         if limit is not None and limit < 0:
             raise LogaggError(f"limit: {limit} is not valid", "write a number of rows, or 0 for all")
         if (name == FUNNEL) != bool(steps):

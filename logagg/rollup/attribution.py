@@ -6,7 +6,7 @@
 
 Each function takes relations as SQL, and settings as numbers; nothing from a log becomes part of a query. No join compares all pairs
 of events of a visitor or an id: a window function numbers the touches, ASOF finds the last touch before a conversion, and the twenty
-numbers up to it are joined by equality. So many events of one id or one visitor cost no more than events of many.
+numbers up to it are joined by equality. So a visitor or an id with many events costs no more than many visitors with few.
 
 Events with the same time are ordered by their values, and only if those are equal, by their places in logs: sources have random
 ids, and the order in which logs were read must not matter.
@@ -17,11 +17,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from logagg.config.sections import Config
+from logagg.lake_format import MODELS
 
 MOST = 20  # touches of a path
 CREDIT = 1_000_000  # of a conversion: credits are millionths
-MODELS = ("last_non_direct", "last", "first", "linear", "position", "time_decay")
-LAST_NON_DIRECT = "'last_non_direct'"
+LAST_NON_DIRECT = f"'{MODELS[0]}'"
 HALF_LIFE = 7 * 86_400  # seconds, of a touch's weight in `time_decay`
 SAME_VISIT = 1800  # seconds within which a landing from the same place is the same touch
 HOUR = 3600

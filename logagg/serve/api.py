@@ -19,9 +19,9 @@ from logagg.explore.query import Ask
 from logagg.explore.requests import events, reject_samples, rejects
 from logagg.explore.scope import Scope
 from logagg.explore.snapshots import AT_A_TIME, AnswerLimits, Snapshot
+from logagg.lake_format import MODELS
 from logagg.query import reports
 from logagg.query.lines import LinesRequest, find
-from logagg.query.names import MODELS
 from logagg.query.render import as_json
 from logagg.query.sandbox import QueryLimits, Sandbox
 from logagg.quoting import literal

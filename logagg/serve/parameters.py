@@ -9,7 +9,7 @@ from starlette.datastructures import QueryParams
 
 from logagg.errors import LogaggError
 from logagg.explore.scope import COMPARE, DIMENSIONS, Scope
-from logagg.query.names import MODELS
+from logagg.lake_format import MODELS
 from logagg.query.reports import BOTS
 from logagg.serve.formats import MEDIA_TYPES
 

@@ -8,7 +8,7 @@ from datetime import UTC, timedelta
 from typing import Any, Protocol
 
 from logagg.explore import figures
-from logagg.explore.attributed import WORDS
+from logagg.explore.attributed import DESCRIPTIONS
 from logagg.explore.view import Pill, View, sorts_of
 from logagg.explore.windows import PRESETS, Window, last_of, moved, narrowed, widened
 from logagg.query.times import zone_of
@@ -70,7 +70,7 @@ class Actions:
 
     def do_model(self, _: object) -> None:
         self.state.go(self.state.view.next_model())
-        self.state.message = f"Conversions are credited to: {WORDS[self.state.view.model]}."
+        self.state.message = f"Conversions are credited to: {DESCRIPTIONS[self.state.view.model]}."
 
     def do_split(self, _: object) -> None:
         state = self.state

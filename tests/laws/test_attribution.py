@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from logagg.clock import ManualClock
 from logagg.config.sections import Attribution, Config, Retention
 from logagg.lake.commit import STEPS
-from logagg.rollup.attribution import MODELS
+from logagg.lake_format import MODELS
 from tests import attribution_oracle as oracle
 from tests.attribution_oracle import SECOND, Event, Settings
 from tests.laws.crashes import Crash, dies_at

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from logagg.errors import LogaggError, NotFound
-from logagg.explore.attributed import WORDS
+from logagg.explore.attributed import DESCRIPTIONS
 from logagg.explore.facts import Facts
 from logagg.explore.measures import MEASURES
 from logagg.explore.overview import latency, series, totals
@@ -18,7 +18,7 @@ from logagg.explore.panels import FEW, PANELS, Panel, PanelRequest, panel_answer
 from logagg.explore.query import Ask
 from logagg.explore.scope import Scope
 from logagg.explore.tables import DEFINITIONS, Origin, aggregate, origin_of
-from logagg.query.names import MODELS
+from logagg.lake_format import MODELS
 from logagg.query.sandbox_sql import check
 from tests.units.explore.conftest import LINES
 
@@ -226,7 +226,7 @@ def test_attribution_by_any_model_is_what_the_macro_says(ask: Ask, facts: Facts)
             for row in answer["rows"]
         }
         assert {row for row in found if row[2]} == set(wanted) and len(wanted) > 4, model
-        assert answer["note"] == ("" if model == "last_non_direct" else f"credit goes to: {WORDS[model]}")
+        assert answer["note"] == ("" if model == "last_non_direct" else f"credit goes to: {DESCRIPTIONS[model]}")
         assert f"credits('{model}')" in answer["sql"]
     with pytest.raises(LogaggError, match="model: 'x' is not valid"):
         Scope.of(0, **ALL, model="x")

@@ -11,8 +11,9 @@ import duckdb
 import pyarrow as pa
 import pytest
 
+from logagg.lake_format import MODELS
 from logagg.rollup import attribution
-from logagg.rollup.attribution import MODELS, Windows
+from logagg.rollup.attribution import Windows
 from tests import attribution_oracle as oracle
 from tests.attribution_oracle import SECOND, Event
 

@@ -10,7 +10,7 @@ import pytest
 from logagg.explore.panels import panel_by
 from logagg.explore.view import Pill
 from logagg.explore.windows import Window
-from logagg.query.names import MODELS
+from logagg.lake_format import MODELS
 from logagg.top.keys import BY_KEY
 from logagg.top.spans import cells
 from tests.units.top.conftest import DAYS, NOW, Opened, Shown
