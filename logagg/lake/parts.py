@@ -18,6 +18,7 @@ from logagg.columnar.encoded import without_unused
 from logagg.errors import CHECK, LakeError
 from logagg.lake.digests import DigestWriter
 from logagg.lake.durable import make_directory, remove, sync
+from logagg.parquet.writer import Writer
 from logagg.records import EncodedRows
 from logagg.rollup import requests
 from logagg.rollup.definitions import FLOAT_COLUMNS, SKETCH, TIMESTAMP, Rollup, Rows
@@ -85,18 +86,12 @@ class PartWriter:
         self._path = _draft(table.name, name or level)
         self._rows = 0
         self._span: list[datetime] = []
-        # Text goes in as it is, dictionary-encoded; in the file that is an encoding, not a type.
-        self._schema = pa.schema(
-            [field.with_type(ENCODED) if field.type == pa.string() else field for field in table.schema]
-        )
+        self._schema = requests.ENCODED_SCHEMA if isinstance(table, Requests) else _encoded(table.schema)
 
     def __enter__(self) -> Self:
-        import pyarrow.parquet as pq
-
         self._out = _created(self._target)
         try:
-            encodings = _encodings(self._table, self._level)
-            self._file = pq.ParquetWriter(self._out, self._schema, **encodings)  # it writes, too
+            self._file = self._opened()  # which writes
         except BaseException:
             self._out.close()
             remove([self._target])
@@ -109,7 +104,7 @@ class PartWriter:
             size = max(1, min(ROW_GROUP, GROUP_BYTES * rows.num_rows // max(1, rows.nbytes)))
             rows = rows.cast(self._schema)
             for start in range(0, rows.num_rows, size):
-                self._file.write_table(_without_unused(rows.slice(start, size)), size)
+                self._file.write(rows.slice(start, size))
             self._rows += rows.num_rows
             self._span += [rows["ts"][0].as_py(), rows["ts"][-1].as_py()]
 
@@ -125,6 +120,11 @@ class PartWriter:
             if self.part is None:
                 remove([self._target])
 
+    def _opened(self) -> Writer | _PyarrowWriter:
+        if isinstance(self._table, Requests):
+            return Writer(self._out, self._schema, requests.encodings_to_keep())
+        return _PyarrowWriter(self._out, self._schema, _encodings(self._table, self._level))
+
     def _close(self) -> None:
         try:
             self._file.close()
@@ -139,6 +139,11 @@ class PartWriter:
         size = self._target.stat().st_size
         first, last = min(self._span), max(self._span)
         return Part(self._table.name, str(self._path), self._level, self._grain, self._rows, size, first, last)
+
+
+def _encoded(schema: pa.Schema) -> pa.Schema:
+    """Return a schema whose text goes in as it is, dictionary-encoded; in the file that is an encoding, not a type."""
+    return pa.schema([field.with_type(ENCODED) if field.type == pa.string() else field for field in schema])
 
 
 def write_encoded(root: Path, name: str, grain: int, rows: EncodedRows) -> Part:
@@ -189,10 +194,23 @@ def renamed(root: Path, path: Path, digest: str) -> Path:
     return named(path, digest)
 
 
-def _encodings(table: Table, level: str) -> dict[str, Any]:
-    """Return how Parquet writes the columns of a table: the options of a writer."""
-    if isinstance(table, Requests):
-        return requests.encodings_to_keep()
+class _PyarrowWriter:
+    """Writes tables as row groups, by pyarrow."""
+
+    def __init__(self, out: DigestWriter, schema: pa.Schema, options: Mapping[str, Any]) -> None:
+        import pyarrow.parquet as pq
+
+        self._file = pq.ParquetWriter(out, schema, **options)
+
+    def write(self, rows: pa.Table) -> None:
+        self._file.write_table(_without_unused(rows), rows.num_rows)
+
+    def close(self) -> None:
+        self._file.close()
+
+
+def _encodings(table: Rollup | Rows, level: str) -> dict[str, Any]:
+    """Return how pyarrow writes the columns of a table: the options of its writer."""
     return _encodings_of_rows(table) if isinstance(table, Rows) else _encodings_of_rollup(table, stays=level != FLUSH)
 
 
@@ -242,8 +260,8 @@ class PartReader:
 
         self._schema, self._lacks = table.schema, part.lacks.split(",") if part.lacks else []
         is_encoded = isinstance(table, Requests)
-        texts = [name for name in requests.TEXTS if name not in self._lacks] if is_encoded else None
         self._encoded = frozenset(requests.TEXTS) if is_encoded else frozenset[str]()
+        texts = sorted(self._encoded.difference(self._lacks)) if is_encoded else None
         # No read-ahead, and only some pages of a column at a time: a merge has many parts open.
         self._file = pq.ParquetFile(root / part.path, read_dictionary=texts, pre_buffer=False, buffer_size=1 << 16)
 

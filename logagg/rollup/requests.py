@@ -9,26 +9,22 @@ the memory that the events took (measured: 11 bytes a row of combined logs, 141 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from logagg.columnar.encoded import without_unused
 from logagg.config.rules import KINDS
-from logagg.parse.schemas import EVENT_SCHEMA
+from logagg.parquet.chunks import Encoding
+from logagg.parquet.writer import Writer
 from logagg.records import EncodedRows
 from logagg.rollup.columns import Columns
 from logagg.rollup.conditions import Mask, OneOf
 from logagg.rollup.definitions import TIMESTAMP, Rollup, Rows
-
-if TYPE_CHECKING:
-    import pyarrow.parquet as pq
 
 NAME = "requests"
 _TEXTS_BEFORE = ("id", "site", "kind", "method")
@@ -60,23 +56,14 @@ SCHEMA = pa.schema(
         pa.field("upstream_seconds", pa.float64()),
     ]
 )
+# Text that is written from a dictionary; nearly all of the other text differs. A merge reads it so, too.
+TEXTS = [one.name for one in SCHEMA if one.type == pa.string() and one.name != "id"]
 _TEXT = pa.dictionary(pa.int32(), pa.string())
-_NULLABLE = frozenset(one.name for one in EVENT_SCHEMA if one.nullable)
-# A column that may have nulls takes 10% longer to write. Merged rows may be of a lake from before a column, which has nulls.
-ENCODED_SCHEMA = pa.schema(
-    [
-        (one.with_type(_TEXT) if one.type == pa.string() and one.name != "id" else one).with_nullable(
-            one.name in _NULLABLE and one.name not in ENTRY
-        )
-        for one in SCHEMA
-    ]
-)
-TEXTS = [one.name for one in SCHEMA if one.type == pa.string()]
+ENCODED_SCHEMA = pa.schema([one.with_type(_TEXT) if one.name in TEXTS else one for one in SCHEMA])
 # Numbers whose differences take less space than they, or no two of which are alike: a dictionary would be longer.
 _DELTAS = ("ts", "position", "bytes")
 _PLAIN = frozenset({*_DELTAS, "id", "seconds", "upstream_seconds"})
 _MANY = 1 << 14  # events that are worth another thread
-_FEW = 64  # rows for an entry of a dictionary
 _NOT_COMPRESSED = ("position", "bytes", "visitor")
 # Codes of few values: zstd takes a fourteenth of the time of all and saves 0.8 bytes a row, which merges save later.
 _FEW_VALUES = (
@@ -128,13 +115,7 @@ def rows(events: Columns, sources: pa.Array, kept: Mask | None = None) -> pa.Tab
     taken = None if order is None else pa.array(order)
     columns = [_column(name, events, sources) for name in SCHEMA.names]
     columns = [one if taken is None else one.take(taken) for one in columns]
-    return pa.Table.from_arrays([_slim(one, filtered=kept is not None) for one in columns], schema=ENCODED_SCHEMA)
-
-
-def _slim(column: pa.Array, *, filtered: bool) -> pa.Array:
-    """Drop unused dictionary entries, except few among many rows, where looking for them takes longer."""
-    is_small = pa.types.is_dictionary(column.type) and len(column.dictionary) < len(column) // _FEW
-    return column if is_small and not filtered else without_unused(column)
+    return pa.Table.from_arrays(columns, schema=ENCODED_SCHEMA)
 
 
 def _column(name: str, events: Columns, sources: pa.Array) -> pa.Array:
@@ -178,34 +159,30 @@ def in_order(tables: Iterable[pa.Table]) -> pa.Table:
     return found if (np.diff(times) >= 0).all() else found.take(pa.array(np.argsort(times, kind="stable")))
 
 
-def encodings(empty: Sequence[str] = ()) -> dict[str, Any]:
-    """Return how Parquet writes the columns: the options of a writer. Those that seem `empty` are not compressed.
+def encodings() -> dict[str, Encoding]:
+    """Return how the columns of rows are written that will be merged.
 
     Measured on 1 M combined lines: zstd 11.4 bytes a row, lz4 16.7, snappy 16.9. A dictionary of visitors saves 0.9 of them;
     differences of `bytes` take a third of the time of the plain numbers, in as many bytes; zstd makes positions and visitors no
-    shorter than by a tenth. The limit of a dictionary keeps paths from being written in full.
+    shorter than by a tenth.
     """
-    plain = {*_NOT_COMPRESSED, *_FEW_VALUES, *empty}
-    compressed = {name: "none" if name in plain else "zstd" for name in SCHEMA.names}
+    plain = {*_NOT_COMPRESSED, *_FEW_VALUES}
     return {
-        "compression": compressed,
-        "column_encoding": dict.fromkeys(_DELTAS, "DELTA_BINARY_PACKED"),
-        "use_dictionary": [name for name in SCHEMA.names if name not in _PLAIN],
-        "dictionary_pagesize_limit": 16 << 20,
-        "write_statistics": ["ts"],
-        "write_batch_size": 1 << 16,
-        "store_schema": False,
+        name: Encoding(repeated=name not in _PLAIN, deltas=name in _DELTAS, compressed=name not in plain)
+        for name in SCHEMA.names
     }
 
 
-def encodings_to_keep() -> dict[str, Any]:
-    """Return how Parquet writes the columns of merged rows, which stay longer than they took to write.
+def encodings_to_keep() -> dict[str, Encoding]:
+    """Return how the columns of merged rows are written, which stay longer than they took to write.
 
-    A filter lets a query pass over row groups without a path. It is as large as the row group has distinct paths, so the number
-    told is a limit. As rows come, it would take 3% more time, and 25% where no two paths are alike.
+    A filter lets a query pass over row groups without a path. As rows come, it would take 3% more time, and 25% where no two
+    paths are alike.
     """
-    compressed = {name: "none" if name in _NOT_COMPRESSED else "zstd" for name in SCHEMA.names}
-    return encodings() | {"compression": compressed, "bloom_filter_options": {"path": {"ndv": 1 << 17, "fpp": 0.05}}}
+    return {
+        name: one._replace(compressed=name not in _NOT_COMPRESSED, filtered=name == "path")
+        for name, one in encodings().items()
+    }
 
 
 class Encoder:
@@ -218,7 +195,7 @@ class Encoder:
     def __init__(self, table: Requests) -> None:
         self._table = table
         self._out: pa.BufferOutputStream | None = None
-        self._file: pq.ParquetWriter | None = None
+        self._file: Writer | None = None
         self._rows = 0
         self._span: list[int] = []
         self._not_kept = 0
@@ -270,24 +247,17 @@ class Encoder:
         kept = where.holds(events) if where else None
         found = rows(events, sources, kept)
         if found.num_rows:
-            self._writer(found).write_table(found, found.num_rows)
+            self._writer().write(found)
             self._rows += found.num_rows
             times = found["ts"].cast(pa.int64())
             self._span += [times[0].as_py(), times[-1].as_py()]
             self._bytes = self._out.tell() if self._out else 0
 
-    def _writer(self, first: pa.Table) -> pq.ParquetWriter:
-        """Return the writer of the file; its first rows tell which columns the logs lack."""
+    def _writer(self) -> Writer:
         if self._file is None:
-            import pyarrow.parquet as pq  # which takes a while
-
             self._out = pa.BufferOutputStream()
-            self._file = pq.ParquetWriter(self._out, ENCODED_SCHEMA, **encodings(_without_values(first)))
+            self._file = Writer(self._out, ENCODED_SCHEMA, encodings())
         return self._file
-
-
-def _without_values(found: pa.Table) -> list[str]:
-    return [name for name in found.schema.names if found[name].null_count == found.num_rows]
 
 
 def _newest(times: pa.Array) -> int:
