@@ -157,7 +157,7 @@ class Job:
 class EncodedRows:
     """Rows as a whole Parquet file in memory; those written together are in the order of their times."""
 
-    data: pa.Buffer
+    data: bytes
     rows: int
     first: int  # microseconds since the epoch
     last: int

@@ -19,7 +19,7 @@ LAYERS = tuple(
         "closing errors file_lock quantities proc",
         "clock metrics notices records sketches spill sql_functions heap lake_format quoting",
         "notice_log heartbeat columnar config sharding codec",
-        "memory scrape",
+        "memory parquet scrape",
         "intake parse",
         "parse_pool retrieve rollup servers",
         "lake",

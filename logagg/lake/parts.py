@@ -161,7 +161,7 @@ def write_encoded(root: Path, name: str, grain: int, rows: EncodedRows) -> Part:
     except BaseException:
         remove([root / path])
         raise
-    return Part(name, str(path), FLUSH, grain, rows.rows, rows.data.size, _at(rows.first), _at(rows.last))
+    return Part(name, str(path), FLUSH, grain, rows.rows, len(rows.data), _at(rows.first), _at(rows.last))
 
 
 def _draft(table: str, prefix: str) -> Path:

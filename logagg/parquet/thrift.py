@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 Value = tuple[int, bytes]
 
 _TRUE, _FALSE, _BYTE, _I32, _I64, _BINARY, _LIST, _STRUCT = 1, 2, 3, 5, 6, 8, 9, 12
+_LAST = 0x7F  # a number of one byte
+_BYTES = [bytes([one]) for one in range(256)]
 _LONG = 15  # a list of that many elements, or more, has its length behind its first byte
 
 
@@ -42,19 +44,20 @@ def listed(values: Sequence[Value]) -> Value:
 
 def struct(fields: Mapping[int, Value]) -> Value:
     """Return a struct of fields by their numbers, which ascend by at most 15."""
-    out, before = bytearray(), 0
+    out, before = list[bytes](), 0
     for number, (type_, payload) in fields.items():
-        out.append((number - before) << 4 | type_)
-        out += payload
+        out += (_BYTES[(number - before) << 4 | type_], payload)
         before = number
-    return _STRUCT, bytes(out) + b"\0"
+    return _STRUCT, b"".join(out) + b"\0"
 
 
 def varint(value: int) -> bytes:
     """Return a number of at least 0 in groups of seven bits, the lowest first."""
+    if value <= _LAST:
+        return _BYTES[value]
     out = bytearray()
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
+    while value > _LAST:
+        out.append(value & _LAST | 0x80)
         value >>= 7
     out.append(value)
     return bytes(out)

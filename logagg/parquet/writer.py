@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import NamedTuple, Protocol
 
 import pyarrow as pa
@@ -18,12 +19,15 @@ _UNCOMPRESSED, _ZSTD = 0, 6
 _REQUIRED, _OPTIONAL = 0, 1
 _SMALL = 64  # bytes; less does not get smaller
 _EMPTY = thrift.struct({})
+_CODECS = {False: thrift.i32(_UNCOMPRESSED), True: thrift.i32(_ZSTD)}
+_NUMBERS = [thrift.i32(one) for one in range(16)]  # of encodings and pages
+_RLE = _NUMBERS[RLE]
 
 
 class Output(Protocol):
     """What a file is written to."""
 
-    def write(self, data: bytes | memoryview | pa.Buffer, /) -> object: ...
+    def write(self, data: bytes | memoryview, /) -> object: ...
 
 
 class _Type(NamedTuple):
@@ -52,7 +56,8 @@ class Writer:
 
     def __init__(self, out: Output, schema: pa.Schema, encodings: Mapping[str, Encoding]) -> None:
         """Begin a file; `encodings` are of the columns that are not encoded as usual."""
-        self._out, self._schema, self._encodings = out, schema, encodings
+        self._out, self._schema = out, schema
+        self._columns = [_Column.of(field, encodings.get(field.name, Encoding())) for field in schema]
         self._at = 0
         self._rows = 0
         self._groups: list[Value] = []
@@ -61,7 +66,7 @@ class Writer:
 
     def write(self, rows: pa.Table) -> None:
         """Write rows as a row group; unused entries of dictionaries are left out."""
-        chunks = [self._chunk(field, rows.column(number)) for number, field in enumerate(self._schema)]
+        chunks = [self._chunk(one, rows.column(number)) for number, one in enumerate(self._columns)]
         size = sum(chunk.raw for chunk in chunks)
         self._groups.append(
             thrift.struct(
@@ -91,45 +96,46 @@ class Writer:
         self._write(footer)
         self._write(len(footer).to_bytes(4, "little") + _MAGIC)
 
-    def _chunk(self, field: pa.Field, rows: pa.ChunkedArray) -> _Written:
+    def _chunk(self, one: _Column, rows: pa.ChunkedArray) -> _Written:
         column = rows.chunk(0) if rows.num_chunks == 1 else rows.combine_chunks()
-        encoding = self._encodings.get(field.name, Encoding())
-        chunk = encoded(column, encoding, nullable=field.nullable)
+        chunk = encoded(column, one.encoding, nullable=one.nullable)
         first, raw = self._at, 0
-        is_compressed = encoding.compressed and len(chunk.page.data) > _SMALL
+        is_compressed = one.encoding.compressed and len(chunk.page.data) > _SMALL
         if chunk.dictionary:
             raw += self._page(chunk.dictionary, _DICTIONARY_PAGE, is_compressed)
         data_at = self._at
         raw += self._page(chunk.page, _DATA_PAGE, is_compressed)
         stored = self._at - first
         fields = {
-            1: thrift.i32(_type(field).physical),
-            2: thrift.listed([thrift.i32(one) for one in sorted({chunk.page.encoding, PLAIN, RLE})]),
-            3: thrift.listed([thrift.binary(field.name.encode())]),
-            4: thrift.i32(_ZSTD if is_compressed else _UNCOMPRESSED),
+            1: one.physical,
+            2: _encodings(chunk.page.encoding),
+            3: one.path,
+            4: _CODECS[is_compressed],
             5: thrift.i64(len(column)),
             6: thrift.i64(raw),
             7: thrift.i64(stored),
             9: thrift.i64(data_at),
-            **({11: thrift.i64(first)} if chunk.dictionary else {}),
-            12: _statistics(column, with_bounds=pa.types.is_timestamp(column.type)),
-            **self._filter(chunk),
         }
+        if chunk.dictionary:
+            fields[11] = thrift.i64(first)
+        fields[12] = _statistics(column, with_bounds=one.is_time)
+        fields |= self._filter(chunk)
         return _Written(thrift.struct({2: thrift.i64(first), 3: thrift.struct(fields)}), raw, stored)
 
     def _page(self, page: Page, kind: int, is_compressed: bool) -> int:
         """Write a page; return its bytes before compression."""
-        data = self._codec.compress(page.data) if is_compressed else page.data
-        values = {1: thrift.i32(page.values), 2: thrift.i32(page.encoding)}
+        raw = len(page.data)
+        data = self._codec.compress(page.data, asbytes=True) if is_compressed else page.data
+        fields = {1: _NUMBERS[kind], 2: (size := thrift.i32(raw)), 3: thrift.i32(len(data)) if is_compressed else size}
+        values, encoding = thrift.i32(page.values), _NUMBERS[page.encoding]
         if kind == _DATA_PAGE:
-            details = {5: thrift.struct({**values, 3: thrift.i32(RLE), 4: thrift.i32(RLE)})}
+            fields[5] = thrift.struct({1: values, 2: encoding, 3: _RLE, 4: _RLE})
         else:
-            details = {7: thrift.struct(values)}
-        sizes = {1: thrift.i32(kind), 2: thrift.i32(len(page.data)), 3: thrift.i32(len(data))}
-        _, header = thrift.struct({**sizes, **details})
+            fields[7] = thrift.struct({1: values, 2: encoding})
+        _, header = thrift.struct(fields)
         self._write(header)
         self._write(data)
-        return len(header) + len(page.data)
+        return len(header) + raw
 
     def _filter(self, chunk: Chunk) -> dict[int, Value]:
         """Write the filter of a column chunk, if it has one; return where it is."""
@@ -141,9 +147,25 @@ class Writer:
         self._write(chunk.filter.data)
         return {14: thrift.i64(first), 15: thrift.i32(self._at - first)}
 
-    def _write(self, data: bytes | memoryview | pa.Buffer) -> None:
+    def _write(self, data: bytes | memoryview) -> None:
         self._out.write(data)
         self._at += len(data)
+
+
+class _Column(NamedTuple):
+    """What is the same for all row groups."""
+
+    encoding: Encoding
+    nullable: bool
+    is_time: bool
+    physical: Value
+    path: Value
+
+    @classmethod
+    def of(cls, field: pa.Field, encoding: Encoding) -> _Column:
+        path = thrift.listed([thrift.binary(field.name.encode())])
+        is_time = pa.types.is_timestamp(field.type)
+        return cls(encoding, field.nullable, is_time, thrift.i32(_type(field).physical), path)
 
 
 class _Written(NamedTuple):
@@ -152,6 +174,12 @@ class _Written(NamedTuple):
     told: Value
     raw: int
     stored: int
+
+
+@cache
+def _encodings(page: int) -> Value:
+    """Return the encodings of a column: of its page, its dictionary and its levels."""
+    return thrift.listed([_NUMBERS[one] for one in sorted({page, PLAIN, RLE})])
 
 
 def _type(field: pa.Field) -> _Type:

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
-from logagg.columnar.encoded import without_unused
+from logagg.columnar.dictionary import spread
+from logagg.columnar.encoded import filled_codes, without_unused
+from logagg.columnar.slices import Slices
 
 
 class Columns:
@@ -45,12 +47,20 @@ class Columns:
 
     def plain(self, name: str) -> pa.Array:
         """Return a column of text as it is; where most values differ, making one dictionary of them takes longer."""
-        return only(pa.chunked_array(self._chunks(name)).cast(pa.string()))
+        return pa.concat_arrays([_plain(chunk) for chunk in self._chunks(name)])
 
     def table(self, names: Sequence[str] | None = None) -> pa.Table:
         """Return some columns, or all, as a table."""
         names = names or self._tables[0].schema.names
         return pa.table([self[name] for name in names], names=names)
+
+
+def _plain(chunk: pa.Array) -> pa.Array:
+    if not pa.types.is_dictionary(chunk.type) or chunk.null_count:
+        return chunk.cast(pa.string())
+    texts = Slices.of(chunk.dictionary)  # whose rows are copied in a third of the time of a cast
+    codes = filled_codes(chunk.indices, 0)
+    return Slices(texts.data, spread(texts.start, codes), spread(texts.end, codes)).text()
 
 
 def only(column: pa.ChunkedArray) -> pa.Array:

@@ -18,6 +18,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from logagg.columnar.encoded import filled_codes
 from logagg.config.rules import KINDS
 from logagg.parquet.chunks import Encoding
 from logagg.parquet.writer import Writer
@@ -137,7 +138,7 @@ def _filled(column: pa.DictionaryArray) -> pa.DictionaryArray:
     values, empty = column.dictionary, pc.index(column.dictionary, "").as_py()
     if empty < 0:
         values, empty = pa.concat_arrays([values, pa.array([""])]), len(values)
-    return pa.DictionaryArray.from_arrays(column.indices.fill_null(empty), values)
+    return pa.DictionaryArray.from_arrays(pa.array(filled_codes(column.indices, empty)), values, safe=False)
 
 
 def of_entries(name: str, rows: Columns) -> pa.Array:
@@ -185,6 +186,21 @@ def encodings_to_keep() -> dict[str, Encoding]:
     }
 
 
+class _Pieces:
+    """A file in memory. A stream of one buffer copies it whenever it grows: a fifth of the time of encoding."""
+
+    def __init__(self) -> None:
+        self.bytes = 0
+        self._pieces: list[bytes] = []
+
+    def write(self, data: bytes | memoryview) -> None:
+        self._pieces.append(bytes(data))
+        self.bytes += len(data)
+
+    def joined(self) -> bytes:
+        return b"".join(self._pieces)
+
+
 class Encoder:
     """The requests of a shard that wait for the next commit.
 
@@ -194,7 +210,7 @@ class Encoder:
 
     def __init__(self, table: Requests) -> None:
         self._table = table
-        self._out: pa.BufferOutputStream | None = None
+        self._out = _Pieces()
         self._file: Writer | None = None
         self._rows = 0
         self._span: list[int] = []
@@ -225,11 +241,11 @@ class Encoder:
         self._wait()
         self._bytes = 0
         not_kept, self._not_kept = self._not_kept, 0
-        if self._file is None or self._out is None:
+        if self._file is None:
             return None, not_kept
         self._file.close()
-        encoded = EncodedRows(self._out.getvalue(), self._rows, min(self._span), max(self._span))
-        self._out, self._file, self._rows, self._span = None, None, 0, []
+        encoded = EncodedRows(self._out.joined(), self._rows, min(self._span), max(self._span))
+        self._out, self._file, self._rows, self._span = _Pieces(), None, 0, []
         return encoded, not_kept
 
     def close(self) -> None:
@@ -251,11 +267,10 @@ class Encoder:
             self._rows += found.num_rows
             times = found["ts"].cast(pa.int64())
             self._span += [times[0].as_py(), times[-1].as_py()]
-            self._bytes = self._out.tell() if self._out else 0
+            self._bytes = self._out.bytes
 
     def _writer(self) -> Writer:
         if self._file is None:
-            self._out = pa.BufferOutputStream()
             self._file = Writer(self._out, ENCODED_SCHEMA, encodings())
         return self._file
 

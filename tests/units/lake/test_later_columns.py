@@ -27,7 +27,7 @@ def part(root: Path, rows: pa.Table, lacks: str = "") -> Part:
     out = pa.BufferOutputStream()
     pq.write_table(rows, out, store_schema=False)
     at = round(AT.timestamp() * 1_000_000)
-    found = write_encoded(root, requests.NAME, 1, EncodedRows(out.getvalue(), rows.num_rows, at, at))
+    found = write_encoded(root, requests.NAME, 1, EncodedRows(out.getvalue().to_pybytes(), rows.num_rows, at, at))
     return Part(**{name: getattr(found, name) for name in Part.__slots__ if name != "lacks"}, lacks=lacks)
 
 

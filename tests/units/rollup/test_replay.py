@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from logagg.config.sections import Config, Privacy, Requests
+from logagg.parquet.writer import Writer
 from logagg.parse.events.classify import Classifier
 from logagg.parse.formats.compile import compile_format
 from logagg.parse.lines import fast
@@ -50,9 +51,10 @@ def classified(request: pytest.FixtureRequest) -> pa.Table:
 def through_a_file(rows: pa.Table) -> pa.Table:
     """Write requests as a flush does, and read them as a merge does."""
     out = io.BytesIO()
-    pq.write_table(rows, out, **requests.encodings())
-    texts = [one.name for one in requests.SCHEMA if one.type == pa.string()]
-    return pq.ParquetFile(out, read_dictionary=texts).read()
+    writer = Writer(out, rows.schema, requests.encodings())
+    writer.write(rows)
+    writer.close()
+    return pq.ParquetFile(out, read_dictionary=requests.TEXTS).read()
 
 
 def test_events_come_back_as_they_were(classified: pa.Table) -> None:
