@@ -18,6 +18,7 @@ from logagg.columnar.encoded import without_unused
 from logagg.errors import CHECK, LakeError
 from logagg.lake.digests import DigestWriter
 from logagg.lake.durable import make_directory, remove, sync
+from logagg.parquet.chunks import Encoding
 from logagg.parquet.writer import Writer
 from logagg.records import EncodedRows
 from logagg.rollup import requests
@@ -121,9 +122,9 @@ class PartWriter:
                 remove([self._target])
 
     def _opened(self) -> Writer | _PyarrowWriter:
-        if isinstance(self._table, Requests):
-            return Writer(self._out, self._schema, requests.encodings_to_keep())
-        return _PyarrowWriter(self._out, self._schema, _encodings(self._table, self._level))
+        if isinstance(self._table, Rows):  # which may have lists of more than numbers
+            return _PyarrowWriter(self._out, self._schema)
+        return Writer(self._out, self._schema, _encodings(self._table, stays=self._level != FLUSH))
 
     def _close(self) -> None:
         try:
@@ -195,12 +196,20 @@ def renamed(root: Path, path: Path, digest: str) -> Path:
 
 
 class _PyarrowWriter:
-    """Writes tables as row groups, by pyarrow."""
+    """Writes tables as row groups, by pyarrow. Times and other numbers of single rows hardly repeat, texts do."""
 
-    def __init__(self, out: DigestWriter, schema: pa.Schema, options: Mapping[str, Any]) -> None:
+    def __init__(self, out: DigestWriter, schema: pa.Schema) -> None:
         import pyarrow.parquet as pq
 
-        self._file = pq.ParquetWriter(out, schema, **options)
+        self._file = pq.ParquetWriter(
+            out,
+            schema,
+            store_schema=False,
+            write_statistics=["ts"],
+            column_encoding={one.name: "DELTA_BINARY_PACKED" for one in schema if one.type == TIMESTAMP},
+            use_dictionary=[one.name for one in schema if one.type in (ENCODED, pa.bool_())],
+            compression="zstd",
+        )
 
     def write(self, rows: pa.Table) -> None:
         self._file.write_table(_without_unused(rows), rows.num_rows)
@@ -209,40 +218,20 @@ class _PyarrowWriter:
         self._file.close()
 
 
-def _encodings(table: Rollup | Rows, level: str) -> dict[str, Any]:
-    """Return how pyarrow writes the columns of a table: the options of its writer."""
-    return _encodings_of_rows(table) if isinstance(table, Rows) else _encodings_of_rollup(table, stays=level != FLUSH)
+def _encodings(table: Rollup | Requests, *, stays: bool) -> dict[str, Encoding]:
+    """Return how the columns of a table are written.
 
-
-def _encodings_of_rows(table: Rows) -> dict[str, Any]:
-    """Return how Parquet writes the columns of single rows: times and other numbers hardly repeat, texts do."""
-    return {
-        "store_schema": False,
-        "write_statistics": ["ts"],
-        "column_encoding": {one.name: "DELTA_BINARY_PACKED" for one in table.schema if one.type == TIMESTAMP},
-        "use_dictionary": [one.name for one in table.schema if one.type in (pa.string(), pa.bool_())],
-        "compression": "zstd",
-    }
-
-
-def _encodings_of_rollup(rollup: Rollup, *, stays: bool) -> dict[str, Any]:
-    """Return how Parquet writes the columns of a rollup.
-
-    Rows are in the order of `ts`: only `ts` is worth statistics, and its deltas take a sixth of the space of a dictionary.
-    Sums of bytes and of seconds rarely repeat, so a dictionary of them is longer than the values; and the dictionary
-    indices of hashes do not compress. A dictionary halves the space of hashes, but takes two thirds of the time of the
-    rollups with most of them (3,000 rows of `traffic`: 6.6 ms instead of 2.9), so they have none until they are merged.
+    Sums of bytes and of seconds rarely repeat, so a dictionary of them is longer than the values; and the dictionary indices of
+    hashes do not compress. A dictionary halves the space of hashes, but takes time, so they have none until they are merged.
     """
-    sums = {name for name, measure in rollup.measures.items() if measure.of in _SUMMED}
-    hashes = [f"{field.name}.list.element" for field in rollup.schema if field.type == SKETCH]
-    plain = [field.name for field in rollup.schema if field.type != SKETCH]
-    repeated = [name for name in plain if name != "ts" and name not in sums]
+    if isinstance(table, Requests):
+        return requests.encodings_to_keep()
+    sums = [name for name, measure in table.measures.items() if measure.of in _SUMMED]
+    sketches = [field.name for field in table.schema if field.type == SKETCH]
     return {
-        "store_schema": False,
-        "write_statistics": ["ts"],
-        "column_encoding": {"ts": "DELTA_BINARY_PACKED"},
-        "use_dictionary": [*repeated, *(hashes if stays else ())],
-        "compression": dict.fromkeys(plain, "zstd") | dict.fromkeys(hashes, "none"),
+        "ts": Encoding(deltas=True),
+        **dict.fromkeys(sums, Encoding(repeated=False)),
+        **dict.fromkeys(sketches, Encoding(repeated=stays, compressed=False)),
     }
 
 
@@ -284,9 +273,10 @@ class PartReader:
     def batches(self, groups: Iterable[int], size: int) -> Iterator[pa.Table]:
         """Yield the rows of some row groups, about `size` bytes of them at a time."""
         for number in groups:
-            width = _width(self._file.metadata.row_group(number))
-            count = max(1, size // width)
-            for batch in self._file.iter_batches(max(count, READ // width), row_groups=[number], use_threads=False):
+            group = self._file.metadata.row_group(number)
+            width = _width(group)
+            count, columns = max(1, size // width), _with_values(group)
+            for batch in self._file.iter_batches(max(count, READ // width), [number], columns, use_threads=False):
                 for start in range(0, batch.num_rows, count):
                     yield self._completed(pa.Table.from_batches([batch.slice(start, count)]))
 
@@ -294,19 +284,33 @@ class PartReader:
         self._file.close()
 
     def _completed(self, rows: pa.Table) -> pa.Table:
-        """Return rows with the columns that were added after the part was written."""
-        if not self._lacks:
+        """Return rows with the columns that the part lacks, and those without values, which were not read."""
+        if rows.num_columns == len(self._schema):
             return rows
-        for name in self._lacks:
-            field = self._schema.field(name)
-            empty = pa.array([empty_value(field.type)] * rows.num_rows, field.type)
-            rows = rows.append_column(name, empty.dictionary_encode() if name in self._encoded else empty)
-        return rows.select(self._schema.names)
+        there = set(rows.schema.names)
+        columns = [
+            rows[field.name] if field.name in there else self._filled(field, rows.num_rows) for field in self._schema
+        ]
+        return pa.table(columns, names=self._schema.names)
+
+    def _filled(self, field: pa.Field, rows: int) -> pa.Array:
+        value = empty_value(field.type) if field.name in self._lacks else None
+        if value is None:
+            return pa.nulls(rows, ENCODED if field.name in self._encoded else field.type)
+        empty = pa.repeat(pa.scalar(value, field.type), rows)
+        return empty.dictionary_encode() if field.name in self._encoded else empty
 
 
 def empty_value(type_: pa.DataType) -> str | bool | None:
     """Return the value of a dimension in rows that were written before it was added."""
     return "" if type_ == pa.string() else False if type_ == pa.bool_() else None
+
+
+def _with_values(group: pq.RowGroupMetaData) -> list[str] | None:
+    """Return the columns of a row group that have any value, as far as its statistics tell: of requests, 27 of 44. None: all."""
+    columns = [group.column(number) for number in range(group.num_columns)]
+    found = [one for one in columns if not one.is_stats_set or one.statistics.null_count != one.num_values]
+    return None if len(found) == len(columns) else [one.path_in_schema for one in found]
 
 
 def _width(group: pq.RowGroupMetaData) -> int:

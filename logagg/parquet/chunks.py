@@ -12,7 +12,15 @@ import pyarrow.compute as pc
 
 from logagg.columnar.slices import Bytes, Column
 from logagg.parquet import thrift
-from logagg.parquet.pages import bloom_filter, encode_codes, encode_deltas, number_values, plain_texts, text_lengths
+from logagg.parquet.pages import (
+    bloom_filter,
+    encode_codes,
+    encode_deltas,
+    list_levels,
+    number_values,
+    plain_texts,
+    text_lengths,
+)
 
 # Numbers of the format (parquet.thrift).
 PLAIN, RLE, DELTA_BINARY_PACKED, DELTA_LENGTH_BYTE_ARRAY, RLE_DICTIONARY = 0, 3, 5, 6, 8
@@ -49,7 +57,9 @@ class Chunk:
 
 
 def encoded(column: pa.Array, encoding: Encoding, *, nullable: bool) -> Chunk:
-    """Return the pages of a column: `dictionary(int32, string)`, text, times, numbers or truth."""
+    """Return the pages of a column: `dictionary(int32, string)`, text, times, numbers, truth, or lists of numbers."""
+    if pa.types.is_list(column.type):
+        return _of_lists(column, encoding)
     levels = _levels(column) if nullable else b""
     if column.null_count == len(column):
         return Chunk(Page(levels, len(column), PLAIN))
@@ -77,6 +87,12 @@ def _of_text(column: pa.DictionaryArray, encoding: Encoding, levels: bytes) -> C
     if encoding.filtered:
         found = bloom_filter(text.data, text.offsets, used, _filter_blocks(len(used)))
     return Chunk(_page(levels, codes, len(column), RLE_DICTIONARY), dictionary, found)
+
+
+def _of_lists(column: pa.ListArray, encoding: Encoding) -> Chunk:
+    valid = pc.is_valid(column).to_numpy(zero_copy_only=False).view(np.uint8) if column.null_count else None
+    levels, count = list_levels(column.offsets.to_numpy(), valid)
+    return _of_numbers(column.flatten(), encoding, levels, count)
 
 
 def _of_numbers(present: pa.Array, encoding: Encoding, levels: bytes, rows: int) -> Chunk:

@@ -65,6 +65,43 @@ def encode_codes(const int32_t[::1] codes, Py_ssize_t values):
     return page[: end - &out[0]], positions[:number]
 
 
+def list_levels(const int32_t[::1] offsets, const uint8_t[::1] valid=None):
+    """Return the levels in front of the values of lists, and their number: one for each value, and for each list without any.
+
+    Of each value they tell whether it continues a list (1) or begins one (0); then, whether there is a value (3), an empty list
+    (1) or no list (0). `valid` is 0 for rows without a list.
+    """
+    cdef Py_ssize_t rows = offsets.shape[0] - 1, row, at = 0
+    cdef int32_t value
+    cdef bint is_list
+    most = rows + max(0, int(offsets[rows]) - int(offsets[0]))
+    repeats, defined = np.empty(most + 1, np.int32), np.empty(most + 1, np.int32)
+    cdef int32_t[::1] repeat = repeats, define = defined
+    with nogil:
+        for row in range(rows):
+            is_list = valid is None or valid[row]
+            repeat[at] = 0
+            if not is_list or offsets[row + 1] == offsets[row]:
+                define[at] = 1 if is_list else 0
+                at += 1
+                continue
+            for value in range(offsets[row], offsets[row + 1]):
+                repeat[at], define[at] = value != offsets[row], 3
+                at += 1
+    return b"".join(_level_runs(levels[:at], width) for levels, width in ((repeats, 1), (defined, 2))), at
+
+
+def _level_runs(const int32_t[::1] levels, int width):
+    """Return the runs of levels, with their length before them."""
+    cdef Py_ssize_t count = levels.shape[0]
+    runs = np.empty((count // GROUP + 1) * width + count + 2 * LONGEST_VARINT, np.uint8)
+    cdef uint8_t[::1] out = runs
+    cdef uint8_t* end
+    with nogil:
+        end = _runs(&levels[0] if count else NULL, count, width, &out[0])
+    return int(end - &out[0]).to_bytes(LENGTH, "little") + runs[: end - &out[0]].tobytes()
+
+
 def encode_deltas(const int64_t[::1] values):
     """Return the page of numbers as their differences, each 32 of which have a width of their own."""
     cdef Py_ssize_t count = values.shape[0], at

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import NamedTuple, Protocol
 
@@ -16,7 +16,8 @@ _MAGIC = b"PAR1"
 _VERSION = 2
 _DATA_PAGE, _DICTIONARY_PAGE = 0, 2
 _UNCOMPRESSED, _ZSTD = 0, 6
-_REQUIRED, _OPTIONAL = 0, 1
+_REQUIRED, _OPTIONAL, _REPEATED = 0, 1, 2
+_IN_LISTS = ("list", "element")  # names of the groups that lists are, and of what is in them
 _SMALL = 64  # bytes; less does not get smaller
 _EMPTY = thrift.struct({})
 _CODECS = {False: thrift.i32(_UNCOMPRESSED), True: thrift.i32(_ZSTD)}
@@ -49,6 +50,9 @@ _TYPES = {
     pa.float64(): _Type(5),
     pa.string(): _Type(6, 0, thrift.struct({1: _EMPTY})),
 }
+
+
+_LIST = _Type(0, 3, thrift.struct({3: _EMPTY}))  # a group, which has no values of its own
 
 
 class Writer:
@@ -86,7 +90,7 @@ class Writer:
         _, footer = thrift.struct(
             {
                 1: thrift.i32(_VERSION),
-                2: thrift.listed([_root(len(self._schema)), *(_element(field) for field in self._schema)]),
+                2: thrift.listed([_group("schema", len(self._schema)), *self._elements()]),
                 3: thrift.i64(self._rows),
                 4: thrift.listed(self._groups),
                 6: thrift.binary(b"logagg"),
@@ -95,6 +99,16 @@ class Writer:
         )
         self._write(footer)
         self._write(len(footer).to_bytes(4, "little") + _MAGIC)
+
+    def _elements(self) -> Iterator[Value]:
+        """Yield the names and types of the columns, depth first."""
+        for field in self._schema:
+            if pa.types.is_list(field.type):
+                yield _group(field.name, 1, _OPTIONAL, _LIST)
+                yield _group(_IN_LISTS[0], 1, _REPEATED)
+                yield _element(_IN_LISTS[1], field.type.value_type, nullable=True)
+            else:
+                yield _element(field.name, field.type, nullable=field.nullable)
 
     def _chunk(self, one: _Column, rows: pa.ChunkedArray) -> _Written:
         column = rows.chunk(0) if rows.num_chunks == 1 else rows.combine_chunks()
@@ -111,14 +125,15 @@ class Writer:
             2: _encodings(chunk.page.encoding),
             3: one.path,
             4: _CODECS[is_compressed],
-            5: thrift.i64(len(column)),
+            5: thrift.i64(chunk.page.values),
             6: thrift.i64(raw),
             7: thrift.i64(stored),
             9: thrift.i64(data_at),
         }
         if chunk.dictionary:
             fields[11] = thrift.i64(first)
-        fields[12] = _statistics(column, with_bounds=one.is_time)
+        if not one.is_list:
+            fields[12] = _statistics(column, with_bounds=one.is_time)
         fields |= self._filter(chunk)
         return _Written(thrift.struct({2: thrift.i64(first), 3: thrift.struct(fields)}), raw, stored)
 
@@ -158,14 +173,17 @@ class _Column(NamedTuple):
     encoding: Encoding
     nullable: bool
     is_time: bool
+    is_list: bool
     physical: Value
     path: Value
 
     @classmethod
     def of(cls, field: pa.Field, encoding: Encoding) -> _Column:
-        path = thrift.listed([thrift.binary(field.name.encode())])
-        is_time = pa.types.is_timestamp(field.type)
-        return cls(encoding, field.nullable, is_time, thrift.i32(_type(field).physical), path)
+        kind, is_list = field.type, pa.types.is_list(field.type)
+        names = (field.name, *(_IN_LISTS if is_list else ()))
+        path = thrift.listed([thrift.binary(name.encode()) for name in names])
+        physical = thrift.i32(_type(kind.value_type if is_list else kind).physical)
+        return cls(encoding, field.nullable, pa.types.is_timestamp(kind), is_list, physical, path)
 
 
 class _Written(NamedTuple):
@@ -182,27 +200,41 @@ def _encodings(page: int) -> Value:
     return thrift.listed([_NUMBERS[one] for one in sorted({page, PLAIN, RLE})])
 
 
-def _type(field: pa.Field) -> _Type:
-    kind = field.type
+def _type(kind: pa.DataType) -> _Type:
     return _TYPES[kind.value_type if pa.types.is_dictionary(kind) else kind]
 
 
-def _root(columns: int) -> Value:
-    return thrift.struct({4: thrift.binary(b"schema"), 5: thrift.i32(columns)})
-
-
-def _element(field: pa.Field) -> Value:
-    """Return the name and the type of a column."""
-    type_ = _type(field)
+def _group(name: str, children: int, repetition: int | None = None, type_: _Type | None = None) -> Value:
+    """Return an element of the schema that has others."""
     return thrift.struct(
         {
-            1: thrift.i32(type_.physical),
-            3: thrift.i32(_OPTIONAL if field.nullable else _REQUIRED),
-            4: thrift.binary(field.name.encode()),
-            **({6: thrift.i32(type_.converted)} if type_.converted is not None else {}),
-            **({10: type_.logical} if type_.logical else {}),
+            **({3: thrift.i32(repetition)} if repetition is not None else {}),
+            4: thrift.binary(name.encode()),
+            5: thrift.i32(children),
+            **_converted(type_),
         }
     )
+
+
+def _element(name: str, kind: pa.DataType, *, nullable: bool) -> Value:
+    """Return the name and the type of a column."""
+    return thrift.struct(
+        {
+            1: thrift.i32(_type(kind).physical),
+            3: thrift.i32(_OPTIONAL if nullable else _REQUIRED),
+            4: thrift.binary(name.encode()),
+            **_converted(_type(kind)),
+        }
+    )
+
+
+def _converted(type_: _Type | None) -> dict[int, Value]:
+    found = {}
+    if type_ and type_.converted is not None:
+        found[6] = thrift.i32(type_.converted)
+    if type_ and type_.logical:
+        found[10] = type_.logical
+    return found
 
 
 def _statistics(column: pa.Array, *, with_bounds: bool) -> Value:

@@ -23,7 +23,7 @@ from logagg.config.rules import KINDS
 from logagg.parquet.chunks import Encoding
 from logagg.parquet.writer import Writer
 from logagg.records import EncodedRows
-from logagg.rollup.columns import Columns
+from logagg.rollup.columns import Columns, ordered, taken
 from logagg.rollup.conditions import Mask, OneOf
 from logagg.rollup.definitions import TIMESTAMP, Rollup, Rows
 
@@ -108,14 +108,13 @@ Table = Rollup | Requests | Rows
 def rows(events: Columns, sources: pa.Array, kept: Mask | None = None) -> pa.Table:
     """Return the rows of events (`ENCODED_SCHEMA`), in the order of their times; `sources` has the source of each."""
     times = events["time"].cast(pa.int64()).to_numpy()
-    order = None if kept is None else np.flatnonzero(kept)
+    order = None if kept is None else np.flatnonzero(kept).astype(np.int32)
     times = times if order is None else times[order]
     if (np.diff(times) < 0).any():
-        by_time = np.argsort(times, kind="stable")
+        by_time = ordered(times)
         order = by_time if order is None else order[by_time]
-    taken = None if order is None else pa.array(order)
     columns = [_column(name, events, sources) for name in SCHEMA.names]
-    columns = [one if taken is None else one.take(taken) for one in columns]
+    columns = [one if order is None else taken(one, order) for one in columns]
     return pa.Table.from_arrays(columns, schema=ENCODED_SCHEMA)
 
 
@@ -157,7 +156,10 @@ def in_order(tables: Iterable[pa.Table]) -> pa.Table:
     """Return rows of several tables in the order of their times."""
     found = Columns(list(tables)).table()
     times = found["ts"].cast(pa.int64()).to_numpy()
-    return found if (np.diff(times) >= 0).all() else found.take(pa.array(np.argsort(times, kind="stable")))
+    if (np.diff(times) >= 0).all():
+        return found
+    order = ordered(times)
+    return pa.table([taken(column.chunk(0), order) for column in found.columns], schema=found.schema)
 
 
 def encodings() -> dict[str, Encoding]:
