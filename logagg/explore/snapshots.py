@@ -187,7 +187,7 @@ class Snapshots:
         if self._confined:  # otherwise `connect` sets it, unless a query of this process has already spilled there
             settings["temp_directory"] = literal(spill.directory())
         for name, value in settings.items():
-            connection.execute(f"SET {name} = {value}")
+            connection.execute(f"SET GLOBAL {name} = {value}")  # without GLOBAL, cursors would not have some of them
         if self._confined:
             allow_only(connection, parts_of(connection))
         return connection
