@@ -76,6 +76,7 @@ class Wanted:
     condition: str
     columns: tuple[str, ...]
     others: frozenset[str]  # columns of requests that it does not have
+    constants: tuple[tuple[str, str], ...]  # other columns with the one value that the condition allows
 
     @classmethod
     def of(cls, scope: Scope, facts: Facts) -> Wanted | None:
@@ -85,9 +86,21 @@ class Wanted:
         columns = COLUMNS | scope.dimensions | (frozenset() if scope.bots == "include" else {"is_bot"})
         if origin_of(LATENCY.name, frozenset(), scope, facts).is_requests:
             columns |= {"seconds"}
-        every = facts.rollups[REQUESTS]
-        conditions = " AND ".join(scope.conditions(scope.period))
-        return cls(conditions, tuple(name for name in every if name in columns), frozenset(every) - columns)
+        every, constants = facts.rollups[REQUESTS], tuple(_constants(scope))
+        kept = tuple(name for name in every if name in columns and name not in dict(constants))
+        return cls(" AND ".join(scope.conditions(scope.period)), kept, frozenset(every) - columns, constants)
+
+    def rows_of(self, table: str) -> str:
+        """Return the query for the rows in a table of them."""
+        added = "".join(f", {literal(value)} AS {identifier(name)}" for name, value in self.constants)
+        return f"SELECT *{added} FROM {table}"
+
+
+def _constants(scope: Scope) -> Iterator[tuple[str, str]]:
+    """Yield the columns of text that have only one value, with it: they need not be read again, nor compared."""
+    for one in scope.filters:
+        if not one.excluded and len(one.values) == 1 and one.values[0] and not one.dimension.startswith("status"):
+            yield one.dimension, one.values[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +184,7 @@ class Narrowed:
             ):  # all but the first one wait until the rows are there; if the first one fails, the next one tries
                 if kept.table is None:
                     self._read(narrowing.wanted, narrowing.tables[REQUESTS], kept, cursor)
-            yield _after(tables | ({REQUESTS: f"FROM {kept.table}"} if kept.table else {}), sql)
+            yield _after(tables | ({REQUESTS: narrowing.wanted.rows_of(kept.table)} if kept.table else {}), sql)
         finally:
             self._give_back(kept, cursor)
 
