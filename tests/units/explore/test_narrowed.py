@@ -57,6 +57,15 @@ def _numbers() -> Iterator[int]:
 COUNT = _numbers()  # so that no two queries are the same: a snapshot keeps answers
 
 
+def rounded(answer: Any) -> Any:
+    """Return an answer without the last digits of fractions, which depend on the order in which threads add them up."""
+    if isinstance(answer, Mapping):
+        return {key: rounded(value) for key, value in answer.items()}
+    if isinstance(answer, list | tuple):
+        return [rounded(value) for value in answer]
+    return float(f"{answer:.12g}") if isinstance(answer, float) else answer
+
+
 @pytest.mark.parametrize("name", SCOPES)
 def test_a_page_has_the_same_figures(demo_lake: Path, name: str) -> None:
     scope = scope_of(**SCOPES[name])
@@ -65,7 +74,7 @@ def test_a_page_has_the_same_figures(demo_lake: Path, name: str) -> None:
         expected = page_answer(scope, plain.facts, ask)
     with narrowed.queries() as ask:
         found = page_answer(scope, narrowed.facts, ask.about(scope))
-    assert found == expected
+    assert rounded(found) == rounded(expected)
     assert len(tables(narrowed)) == (name != "plain"), "requests were read for the page, if it needs any"
 
 
@@ -92,7 +101,8 @@ def test_too_many_requests_are_not_kept(demo_lake: Path) -> None:
     with plain.queries() as ask, narrowed.queries() as other:
         expected = page_answer(scope, plain.facts, ask)
         assert expected["totals"]["now"]["hits"] > 3
-        assert page_answer(scope, narrowed.facts, other.about(scope)) == expected
+        found = page_answer(scope, narrowed.facts, other.about(scope))
+        assert rounded(found) == rounded(expected)
     assert not tables(narrowed)
 
 
