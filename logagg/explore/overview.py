@@ -116,7 +116,7 @@ _PARTS_OF_CTR = ("impressions", "clicks")
 _SAME = ("views", "errors")  # measures that are the same of rollups and of requests
 
 
-def _asks_requests(scope: Scope, facts: Facts) -> bool:
+def reads_requests(scope: Scope, facts: Facts) -> bool:
     """Return whether requests, complete in both periods, are read for hits: then they tell other measures at once."""
     _, origin = _chosen("hits", scope, facts)
     return origin.is_requests and not origin.complete_from and compared(origin, scope, facts) == scope.before
@@ -139,7 +139,7 @@ def totals(scope: Scope, facts: Facts, ask: Ask) -> dict[str, Any]:
     """
     groups: dict[tuple[str, Origin], list[Column]] = {}
     notes: dict[str, str] = {}
-    asks_requests = _asks_requests(scope, facts)
+    asks_requests = reads_requests(scope, facts)
     for measure in _CHOICES:
         choice, origin = _chosen(measure, scope, facts, asks_requests=asks_requests)
         groups.setdefault((choice.rollup, origin), []).append(Column(choice.measure, measure, choice.where))

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from queue import LifoQueue
 
@@ -19,11 +19,13 @@ import duckdb
 from logagg import spill
 from logagg.errors import LakeError, LimitReached
 from logagg.explore.facts import Facts
-from logagg.explore.query import Ask, Fetched
+from logagg.explore.narrowed import Narrowed, Narrowing, Views
+from logagg.explore.query import Fetched
+from logagg.explore.scope import Scope
 from logagg.query import reports, status
 from logagg.query.reports import ReportRequest
 from logagg.query.sandbox_child import allow_only, parts_of
-from logagg.query.snapshot import attach, connect, target_of
+from logagg.query.snapshot import attach, target_of
 from logagg.query.status import Status
 from logagg.quoting import literal
 
@@ -43,6 +45,25 @@ class AnswerLimits:
     threads: int = 2
 
 
+Cursors = Callable[[], AbstractContextManager[duckdb.DuckDBPyConnection]]
+
+
+@dataclass(frozen=True, slots=True)
+class Queries:
+    """Runs the queries of one request on its snapshot."""
+
+    snapshot: Snapshot
+    cursors: Cursors
+    narrowing: Narrowing | None = None
+
+    def __call__(self, sql: str) -> Fetched:
+        return self.snapshot.ask(sql, self.narrowing, self.cursors)
+
+    def about(self, scope: Scope) -> Queries:
+        """Return what runs queries that are about a scope, or most of them: it reads less for these, with the same answers."""
+        return replace(self, narrowing=Narrowing.of(scope, self.snapshot.facts, self.snapshot.views))
+
+
 class Snapshot:
     """One commit of a lake. Queries may come from any thread."""
 
@@ -52,9 +73,10 @@ class Snapshot:
         """`start` are statements that are executed on each new cursor."""
         self.target, self._connection, self._limits, self._start = target, connection, limits, start
         self._kept: OrderedDict[str, Fetched] = OrderedDict()  # a page and the next one have most queries in common
+        self._narrowed = Narrowed()
         self._lock = threading.Lock()
         with self.queries() as ask:
-            self.facts = Facts.of(ask)
+            self.facts, self.views = Facts.of(ask), Views.of(ask)
 
     @property
     def name(self) -> str:
@@ -62,29 +84,38 @@ class Snapshot:
         return self.target.stem
 
     @contextmanager
-    def queries(self, stop: Left | None = None) -> Iterator[Ask]:
-        """Yield a function that runs queries. The time limit holds for all of them together; they end when no client waits.
+    def queries(self, stop: Left | None = None) -> Iterator[Queries]:
+        """Yield what runs queries. The time limit holds for all of them together; they end when no client waits.
 
-        Any thread may call the function; up to AT_A_TIME queries run in parallel. It raises LimitReached and LakeError.
+        Any thread may call it; up to AT_A_TIME queries run in parallel. It raises LimitReached and LakeError.
         """
         with self._limited(AT_A_TIME, stop) as (cursors, over):
             free: LifoQueue[duckdb.DuckDBPyConnection] = LifoQueue()
             for cursor in cursors:
                 free.put(cursor)
 
-            def ask(sql: str) -> Fetched:
-                if found := self._kept.get(sql):
-                    return found
+            @contextmanager
+            def free_cursor() -> Iterator[duckdb.DuckDBPyConnection]:
                 cursor = free.get()
                 try:
                     if over.is_set():
                         raise self._too_long()
                     with self._failures():
-                        return self._keep(sql, Fetched.of(cursor.execute(sql)))
+                        yield cursor
                 finally:
                     free.put(cursor)
 
-            yield ask
+            yield Queries(self, free_cursor)
+
+    def ask(self, sql: str, about: Narrowing | None, cursors: Cursors) -> Fetched:
+        """Return the answer to a query, narrowed to what it is about."""
+        if found := self._kept.get(sql):
+            return found
+        with cursors() as cursor:
+            if about is None:
+                return self._keep(sql, Fetched.of(cursor.execute(sql)))
+            with self._narrowed.prepared(sql, about, cursor) as prepared:
+                return self._keep(sql, Fetched.of(cursor.execute(prepared)))
 
     def _keep(self, sql: str, found: Fetched) -> Fetched:
         if len(found.rows) <= ROWS:
@@ -171,23 +202,22 @@ class Snapshots:
 
     def _start(self) -> tuple[str, ...]:
         """Return the statements that are executed on each new cursor."""
-        return (f"SET TimeZone = {literal(self._zone)}", *(["USE lake"] if self._confined else []))
+        return (f"SET TimeZone = {literal(self._zone)}", "USE lake")
 
     def _opened(self) -> duckdb.DuckDBPyConnection:
-        # A confined connection gets a DuckDB instance of its own: other connections to the catalog's file would share its limits.
-        connection = attach(self._root, {}) if self._confined else connect(self._root)
+        # An instance of its own: it has a database in memory for what is kept, and others that read the catalog would share its limits.
+        connection = attach(self._root, {})
         settings = {
             "threads": str(self._limits.threads),
             "memory_limit": literal(f"{self._limits.memory}B"),
             "python_scan_all_frames": "false",
             "python_enable_replacements": "false",
             "preserve_insertion_order": "false",
+            "temp_directory": literal(spill.directory()),
             "parquet_metadata_cache": "true",  # else each query reads the metadata of all files, a third of a short query's time
         }
-        if self._confined:  # otherwise `connect` sets it, unless a query of this process has already spilled there
-            settings["temp_directory"] = literal(spill.directory())
         for name, value in settings.items():
-            connection.execute(f"SET {name} = {value}")
+            connection.execute(f"SET GLOBAL {name} = {value}")  # without GLOBAL, cursors would not have some of them
         if self._confined:
             allow_only(connection, parts_of(connection))
         return connection

@@ -15,10 +15,9 @@ from logagg.alert.overview import rows as alert_rows
 from logagg.errors import LogaggError, NotFound
 from logagg.explore import overview, page
 from logagg.explore.panels import MOST_ROWS, PanelRequest, panel_answer, panel_named
-from logagg.explore.query import Ask
 from logagg.explore.requests import events, reject_samples, rejects
 from logagg.explore.scope import Scope
-from logagg.explore.snapshots import AT_A_TIME, AnswerLimits, Snapshot
+from logagg.explore.snapshots import AT_A_TIME, AnswerLimits, Queries, Snapshot
 from logagg.lake_format import MODELS
 from logagg.query import reports
 from logagg.query.lines import LinesRequest, find
@@ -63,7 +62,7 @@ class Asked:
     query: QueryParams
     path: Mapping[str, str]
     snapshot: Snapshot
-    ask: Ask
+    ask: Queries
     now: float
 
     @property
@@ -93,11 +92,11 @@ class Endpoint:
 
 
 def _page(asked: Asked) -> Answered:
-    query = asked.query
+    query, scope = asked.query, asked.scope
     answer = page.page_answer(
-        asked.scope,
+        scope,
         asked.snapshot.facts,
-        asked.ask,
+        asked.ask.about(scope),
         parts=listed(query, "parts") or page.PARTS,
         panels=listed(query, "panels") if "panels" in query else None,
         split=query.get("split", "kind"),

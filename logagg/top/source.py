@@ -80,7 +80,8 @@ class Source:
     def load(self, view: View, parts: Sequence[Part], stop: Left | None = None) -> Loaded:
         """Return the answers for parts, all from one commit and for the same time. Raises LogaggError."""
         snapshot, scope = self._snapshots.newest(), view.scope(self.clock.now())
-        with _told(), snapshot.queries(stop) as ask:
+        with _told(), snapshot.queries(stop) as queries:
+            ask = queries.about(scope)
             running = [self._threads.submit(part.ask, scope, snapshot.facts, ask) for part in parts]
             wait(running)
             answers = [one.result() for one in running]

@@ -37,6 +37,20 @@ def test_a_snapshot_opens_once_a_query_of_the_process_has_spilled(demo_lake: Pat
             assert ask("SELECT count(*) > 0 FROM requests").rows == [(True,)]
 
 
+@pytest.mark.parametrize("confined", [False, True])
+def test_each_query_has_the_settings(demo_lake: Path, confined: bool) -> None:
+    """A plain SET of some of them would hold for the connection alone, and queries run on its cursors."""
+    names = [
+        "parquet_metadata_cache",
+        "python_enable_replacements",
+        "python_scan_all_frames",
+        "preserve_insertion_order",
+    ]
+    with Snapshots(demo_lake, AnswerLimits(), confined=confined).newest().queries() as ask:
+        found = [ask(f"SELECT current_setting('{name}')").rows for name in names]
+    assert found == [[(True,)], [(False,)], [(False,)], [(False,)]]
+
+
 def test_a_confined_snapshot_reads_its_own_files_only(demo_lake: Path, tmp_path: Path) -> None:
     other = tmp_path / "secret.csv"
     other.write_text("a,b\n1,2\n")

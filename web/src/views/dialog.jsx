@@ -75,7 +75,7 @@ export function showSql(title, sql) {
         body: () => (
             <>
                 <p class="hint">
-                    Exactly what ran. It runs as it stands in <code>logagg sql</code>.
+                    It runs as it stands in <code>logagg sql</code>, with the same answer.
                 </p>
                 {parts.map(([name, text]) => (
                     <Code key={name} name={name} text={text} />
