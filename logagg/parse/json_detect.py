@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 
-from logagg.parse.formats.format import REQUEST_PARTS, TIMES, UNITS, Format, PersonalFields
+from logagg.parse.formats.format import LONGEST_KEY, REQUEST_PARTS, TIMES, UNITS, Format, PersonalFields
 from logagg.parse.formats.json_keys import UNNAMEABLE, json_format, preset_format
 from logagg.parse.formats.json_presets import JSON_PRESETS, JsonPreset
 from logagg.parse.formats.templates import one_client
@@ -106,8 +106,13 @@ def _values(lines: Sequence[bytes]) -> Values:
     """Return the values of each path that most objects have, an array's texts as one."""
     records = [record for line in lines[:SAMPLE] if (record := _record(line))]
     common = Counter(path for record in records for path in record)
-    paths = [path for path, count in common.items() if 2 * count > len(records) and not UNNAMEABLE & set(path)]
+    paths = [path for path, count in common.items() if 2 * count > len(records) and _may_be_key(path)]
     return {path: [record[path] for record in records if record.get(path, b"-") != b"-"] for path in paths}
+
+
+def _may_be_key(path: str) -> bool:
+    """Tell whether a format can have a path: its name has it, and the scanner compares it."""
+    return not UNNAMEABLE & set(path) and len(path.encode()) <= LONGEST_KEY
 
 
 def _record(line: bytes) -> dict[str, bytes]:

@@ -181,7 +181,7 @@ def _string(text: str, personal: PersonalFields) -> Format:
         return Format(text, keys=json_template(body, personal))
     if goaccess.is_goaccess(body):
         parts, encoded = _wanted(goaccess.parts_of(body), personal), frozenset({"agent"})
-        return assemble(text, parts, spaces="%~" in body, open_end=True, encoded=encoded)
+        return assemble(text, parts, spaces=goaccess.spaces_of(body), open_end=True, encoded=encoded)
     return assemble(text, _wanted(parts_of(body, personal.user_id), personal), escaped=escape != "none")
 
 

@@ -23,6 +23,8 @@ _SITE = re.compile(rb"(?:[A-Za-z0-9_\x80-\xff-]++\.)++[A-Za-z\x80-\xff][A-Za-z0-
 _BEFORE_PORT = re.compile(rb"[A-Za-z0-9._\x80-\xff-]++\Z")
 _COUNTRY = re.compile(rb"[A-Z]{2}\Z")
 _NUMBER = re.compile(rb"[0-9.]++\Z")
+_CLOCK = re.compile(rb":[0-9]{2}\Z")
+_OFFSET = re.compile(rb"[+-][0-9]{4}(?![0-9])")
 _NO_WORD = frozenset(range(33)) | frozenset(b'":.\x7f')
 _KEY = re.compile(rb"[A-Za-z_][A-Za-z0-9_.-]*+=")
 
@@ -109,9 +111,12 @@ def _is_bare(value: bytes) -> bool:
 
 
 def is_between(line: bytes, start: int, at: int) -> bool:
-    """Tell whether a blank stands between the items of a list that begins at `start`: after a comma, or around a colon."""
+    """Tell whether a blank stands between the items of a list that begins at `start`: after a comma, or around a colon; or between a clock and its offset."""
+    if line[at : at + 1] != b" " or at == start:
+        return False
     before = line[start:at]
-    return line[at : at + 1] == b" " and at > start and (before.endswith((b",", b" :")) or line[at : at + 3] == b" : ")
+    is_zoned = _CLOCK.match(before[-3:]) and _OFFSET.match(line, at + 1)
+    return before.endswith((b",", b" :")) or line[at : at + 3] == b" : " or bool(is_zoned)
 
 
 def _is_user(value: bytes) -> bool:

@@ -232,12 +232,20 @@ cdef inline bint _is_bare(Ptr value, Ptr stop) noexcept nogil:
 
 
 cdef inline bint is_between(Ptr first, Ptr at, Ptr stop) noexcept nogil:
-    """Tell whether a blank stands between the items of a list that begins at `first`: after a comma, or around a colon."""
+    """Tell whether a blank stands between the items of a list that begins at `first`: after a comma, or around a colon; or between a clock and its offset."""
     if at[0] != c" " or at == first:
         return False
     return at[-1] == c"," or (at[-1] == c":" and at - first > 1 and at[-2] == c" ") or (
         stop - at > 2 and at[1] == c":" and at[2] == c" "
-    )
+    ) or _is_zoned(first, at, stop)
+
+cdef inline bint _is_zoned(Ptr first, Ptr at, Ptr stop) noexcept nogil:
+    """Tell whether a clock is before a blank, and an offset behind it: `12:00:00 +0100`."""
+    if at - first < 3 or at[-3] != c":" or not (_is_digit(at[-2]) and _is_digit(at[-1])):
+        return False
+    if stop - at < 6 or (at[1] != c"+" and at[1] != c"-") or (stop - at > 6 and _is_digit(at[6])):
+        return False
+    return _is_digit(at[2]) and _is_digit(at[3]) and _is_digit(at[4]) and _is_digit(at[5])
 
 
 # clients
