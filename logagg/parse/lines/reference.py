@@ -345,11 +345,16 @@ def _request(raw: Raw, fmt: Format) -> tuple[str | None, str, str | None]:
 def _whole_request(request: bytes) -> tuple[str, str, str]:
     method, _, target = request.partition(b" ")
     before, space, last = target.rpartition(b" ")
-    protocol = last if space and last.startswith(b"HTTP/") else b""
+    is_version = re.fullmatch(rb"[1-3](?:\.[0-9])?", last) and before and b" " not in before
+    protocol = last if space and (last.startswith(b"HTTP/") or is_version) else b""
     target = (before if protocol else target).strip(b" ")
     if not _is_method(method) or not target:
         return "", "", ""
-    return method.decode("utf-8", "replace"), target.decode("utf-8", "replace"), protocol.decode("utf-8", "replace")
+    return (
+        method.decode("utf-8", "replace"),
+        target.decode("utf-8", "replace"),
+        tidy("protocol", protocol.decode("utf-8", "replace")),
+    )
 
 
 def _request_parts(raw: Raw, fmt: Format) -> tuple[str | None, str]:

@@ -16,7 +16,7 @@ from logagg.parse.lines.shapes cimport has_shape, is_between
 # In the order of the numbers in `shapes.pxd`.
 SHAPES = (
     "", "client", "client_or_dash", "address", "ident", "host", "digits", "dash", "addresses", "sockets", "decimals", "cache", "other",
-    "bare", "site", "country", "peer", "user", "word", "hostname",
+    "bare", "site", "country", "peer", "user", "word", "tag", "hostname",
 )
 
 cdef enum:

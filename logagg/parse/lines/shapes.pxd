@@ -26,6 +26,7 @@ cdef enum Shape:
     PEER
     USER
     WORD
+    TAG
     HOSTNAME
 
 # The shapes of one client; those of a list are added up.
@@ -67,11 +68,15 @@ cdef inline bint has_shape(Ptr value, Ptr stop, int shape) noexcept nogil:
     if shape == COUNTRY:
         return _is_country(value, stop) or _is(value, stop, c"-")
     if shape == PEER:
+        if stop - value > 2 and value[0] == c"-" and value[1] == c":" and _are_digits(value + 2, stop, 1, 5):
+            return True
         return not _clients(value, stop) & (IS_NAME | IS_NONE)
     if shape == USER:
         return _is_user(value, stop)
     if shape == WORD:
         return _is_word_of_prefix(value, stop)
+    if shape == TAG:
+        return _is_tag(value, stop)
     if value == stop or _is(value, stop, c"-"):
         return True
     if shape == HOSTNAME:
@@ -202,6 +207,14 @@ cdef inline bint _is_user(Ptr value, Ptr stop) noexcept nogil:
     if stop - at < 2 or at[1] != c"-" or (stop - at > 2 and at[2] != c" "):
         return True
     return not _client(value, at) & (IS_ADDRESS | IS_SOCKET)
+
+
+cdef inline bint _is_tag(Ptr value, Ptr stop) noexcept nogil:
+    """Tell whether this is a tag of Squid: capital letters and underscores."""
+    cdef Ptr at = value
+    while at < stop and (c"A" <= at[0] <= c"Z" or (at[0] == c"_" and at > value)):
+        at += 1
+    return at == stop and value < stop
 
 
 cdef inline bint _is_country(Ptr value, Ptr stop) noexcept nogil:
