@@ -30,7 +30,7 @@ from logagg.parse.formats.ltsv import ltsv_templates
 from logagg.parse.formats.presets import COMBINED, NAMED, PRESETS
 from logagg.parse.json_detect import json_formats
 from logagg.parse.lines import fast
-from logagg.parse.lines.headers import is_comment
+from logagg.parse.lines.headers import is_comment, sections
 from logagg.parse.logfmt import logfmt_templates
 from logagg.parse.separated import separated_templates
 from logagg.parse.w3c_detect import w3c_layouts
@@ -246,5 +246,6 @@ def _fit(lines: Sequence[bytes], fmt: Format, now: float) -> list[bool]:
     found = fast.find_lines(Chunk("", 0, 0, len(data), data, Fingerprint(0, 0, "")))
     starts = np.cumsum([0, *(len(line) + 1 for line in lines[:-1])])
     fits = np.zeros(len(lines), bool)
-    fits[np.searchsorted(starts, found.start, "right") - 1] = fast.matching(found, fmt, now)
+    for some, one in sections(found, fmt):
+        fits[np.searchsorted(starts, some.start, "right") - 1] = fast.matching(some, one, now)
     return fits.tolist()

@@ -111,6 +111,21 @@ def begin_with(const uint8_t[::1] data, const int64_t[::1] start, const int64_t[
     return masks
 
 
+def have_no_digits(const uint8_t[::1] data, const int64_t[::1] start, const int64_t[::1] end):
+    """Return a mask of the lines without a digit. Nearly all have one within their first bytes."""
+    cdef Py_ssize_t lines = start.shape[0], row
+    masks = np.empty(lines, np.bool_)
+    cdef uint8_t[::1] mask = masks.view(np.uint8)
+    cdef Ptr first = first_of(data), at, stop
+    with nogil:
+        for row in range(lines):
+            at, stop = first + start[row], first + end[row]
+            while at < stop and not c"0" <= at[0] <= c"9":
+                at += 1
+            mask[row] = at == stop
+    return masks
+
+
 cdef inline bint _begins_line(Ptr first, Ptr at) noexcept nogil:
     """Tell whether a line begins at `at`, perhaps after leading NULs."""
     while at > first and at[-1] == NUL:

@@ -12,7 +12,7 @@ NOW = 1_795_900_000.0
 LINE = (
     'time=2026-11-27T08:00:00Z level=info method=GET path="/a b" status=200 bytes=12 duration=5ms remote_addr=192.0.2.1'
 )
-TEMPLATE = 'time=<time_any> level=<> method=<method> path="<target>" status=<status> bytes=<bytes> duration=<seconds> remote_addr=<client>'
+TEMPLATE = 'time=<time_any> level=<> method=<method> path="<target>" status=<status> bytes=<bytes> duration=<seconds> remote_addr=<client:bare>'
 
 
 def templates(*lines: str) -> list[str]:
