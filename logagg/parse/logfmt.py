@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from logagg.parse.combined.tokens import Token, tokens_of
 from logagg.parse.formats.format import PersonalFields
+from logagg.parse.formats.shapes import kind_of
 from logagg.parse.json_detect import chosen
 
 _LEAST = 4  # keys of a line
@@ -53,6 +54,6 @@ def _key(token: Token) -> str:
 
 def _template(pairs: Pairs, fields: dict[str, str]) -> str:
     *before, last = [token.place(f"<{fields.get(_key(token), '')}>") for token in pairs]
-    if not pairs[-1].marks:  # further pairs may follow in other lines
+    if not pairs[-1].marks and kind_of(pairs[-1].value) == "other":  # further pairs may follow in other lines
         last = f"{last[:-1]}:bare>"
     return " ".join([*before, last])

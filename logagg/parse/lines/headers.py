@@ -50,17 +50,28 @@ def is_csv(fmt: Format) -> bool:
 
 
 def _tables(lines: Slices, fmt: Format) -> Iterator[tuple[Slices, Format]]:
-    """Yield runs of lines of CSV between headers: files of the same columns that were joined, or of other ones."""
+    """Yield the lines of CSV below headers, those of equal columns together: files that were joined have many headers."""
     inside, comments = _comments(lines, fmt)
-    start = 0
+    tables, order = {fmt.name: fmt}, [fmt.name]
+    starts = [0]
+    known = dict[tuple[str, bytes], Format | None]()
     for row in _without_digits(inside):
         found = inside.data[inside.start[row] : inside.end[row]].tobytes()
-        below = below_header(fmt, found)
-        comments[row] = comments[row] or below is not None
-        if below and below != fmt:
-            yield _between(lines, comments, start, int(row)), fmt
-            start, fmt = int(row), below
-    yield _between(lines, comments, start, len(comments)), fmt
+        if (fmt.name, found) not in known:
+            known[fmt.name, found] = below_header(fmt, found)
+        if below := known[fmt.name, found]:
+            comments[row] = True
+            fmt = tables.setdefault(below.name, below)
+            starts.append(row)
+            order.append(fmt.name)
+    numbers = {name: number for number, name in enumerate(tables)}
+    table_of = np.repeat([numbers[name] for name in order], np.diff([*starts, len(comments)]))
+    for name, one in tables.items():
+        rows = np.flatnonzero(~comments & (table_of == numbers[name]))
+        if len(rows) or len(tables) == 1:
+            yield lines.take(rows), one
+    if len(tables) > 1 and comments.all():
+        yield lines.take(np.empty(0, np.int64)), fmt
 
 
 def _without_digits(lines: Slices) -> Iterator[int]:
