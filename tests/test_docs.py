@@ -46,7 +46,7 @@ from logagg.parse.formats.compile import compile_format
 from logagg.parse.formats.format import TIMES, UNITS, UPSTREAM_PARTS, UPSTREAM_UNITS, PersonalFields
 from logagg.parse.formats.goaccess import SPECIFIERS
 from logagg.parse.formats.json_presets import JSON_PRESETS
-from logagg.parse.formats.presets import NAMED, PRESETS
+from logagg.parse.formats.presets import PRESETS
 from logagg.parse.formats.variables import APACHE, CLIENTS, FIELDS, JSON_KEYS, JSON_TIMES, NGINX, W3C
 from logagg.parse.schemas import EVENT_SCHEMA, REASONS
 from logagg.query.names import REPORTS
@@ -326,8 +326,7 @@ def _formats() -> Iterator[str]:
 
 def _read_of(name: str) -> str:
     """Return the fields of a format that not all formats have."""
-    outer = name in NAMED and NAMED[name].outer_time
-    fields = compile_format(f"docker+{name}" if outer else name, PersonalFields(users=True)).fields
+    fields = compile_format(f"docker+{name}", PersonalFields(users=True)).fields  # some have no time of their own
     merged = {_MERGED.get(field, field) for field in fields} | ({"protocol"} if "request" in fields else set())
     return ", ".join(title for field, title in _TITLES.items() if field in merged)
 

@@ -16,13 +16,21 @@ from logagg.parse.envelopes.kinds import DEEPEST, timed
 from logagg.parse.envelopes.kinds import named as named_envelopes
 from logagg.parse.envelopes.unwrap import envelopes_of, unwrap_lines
 from logagg.parse.formats.columns import HEADER
-from logagg.parse.formats.compile import compile_format, enveloped, joined, named, outside, preset_format
+from logagg.parse.formats.compile import (
+    compile_format,
+    compile_inside,
+    enveloped,
+    joined,
+    named,
+    outside,
+    preset_format,
+)
 from logagg.parse.formats.format import NO_PERSONAL_FIELDS, Format, PersonalFields
 from logagg.parse.formats.ltsv import ltsv_templates
-from logagg.parse.formats.presets import COMBINED, PRESETS
+from logagg.parse.formats.presets import COMBINED, NAMED, PRESETS
 from logagg.parse.json_detect import json_formats
 from logagg.parse.lines import fast
-from logagg.parse.lines.headers import is_comment
+from logagg.parse.lines.headers import is_comment, sections
 from logagg.parse.logfmt import logfmt_templates
 from logagg.parse.separated import separated_templates
 from logagg.parse.w3c_detect import w3c_layouts
@@ -89,17 +97,18 @@ class Detector:
         return self.names is None or name in self.names
 
     def _best(self, some: _Some, now: float) -> Format | None:
-        best, most = None, (0, 0)
+        best, most = None, (0, False, 0)
         few = spread(some.lines, SOME)
         for fmt in (*some.likely, *self._candidates(some, few, now)):
             parsed = count(some.lines, fmt, now) if count(few, fmt, now) else 0
-            if parsed and (parsed, len(fmt.fields)) > most:
-                best, most = fmt, (parsed, len(fmt.fields))
+            rank = (parsed, fmt.outer_time and fmt.name in NAMED, len(fmt.fields))  # a name says more than keys
+            if parsed and rank > most:
+                best, most = fmt, rank
         return best or self._open(few, now)
 
     def _candidates(self, some: _Some, few: Sequence[bytes], now: float) -> Iterable[Format]:
         yield from self._presets(some, now)
-        yield from self._written(some.lines, few, now)
+        yield from self._written(some, few, now)
 
     def _presets(self, some: _Some, now: float) -> Iterable[Format]:
         glance = spread(some.lines, GLANCE)
@@ -111,11 +120,12 @@ class Detector:
                 ):  # an attempt costs as much as parsing the lines
                     yield fmt
 
-    def _written(self, lines: Sequence[bytes], some: Sequence[bytes], now: float) -> Iterable[Format]:
+    def _written(self, all_: _Some, some: Sequence[bytes], now: float) -> Iterable[Format]:
+        lines, timed = all_.lines, all_.timed
         few = spread(lines, GLANCE)
         if self.names is None:
             yield from self._compiled(capture_templates(lines))
-            yield from self._compiled(logfmt_templates(few, now, self.personal))
+            yield from self._compiled(logfmt_templates(few, now, self.personal, timed=timed), timed=timed)
             yield from self._compiled(separated_templates(some, now))
         if self._may_be("w3c"):
             yield from self._compiled(w3c_layouts(some))
@@ -124,15 +134,15 @@ class Detector:
         if self._may_be("csv") or self._may_be("tsv"):
             yield from self._compiled(csv_formats(lines, now, self.personal))
         if self._may_be("json"):
-            yield from json_formats(lines, now, self.personal)
+            yield from json_formats(lines, now, self.personal, timed=timed)
         if self.names is None:
             yield from self._compiled(map(named, templates(some, now)))
 
-    def _compiled(self, texts: Iterable[str]) -> Iterable[Format]:
+    def _compiled(self, texts: Iterable[str], *, timed: bool = False) -> Iterable[Format]:
         """Yield the formats of templates that lines suggested. A template that does not compile, such as one with too many fields, is left out."""
         for text in texts:
             with suppress(FormatError):
-                yield compile_format(text, self.personal)
+                yield (compile_inside if timed else compile_format)(text, self.personal)
 
     def _open(self, lines: Sequence[bytes], now: float) -> Format | None:
         """Return a format for lines with anything behind the agent."""
@@ -236,5 +246,6 @@ def _fit(lines: Sequence[bytes], fmt: Format, now: float) -> list[bool]:
     found = fast.find_lines(Chunk("", 0, 0, len(data), data, Fingerprint(0, 0, "")))
     starts = np.cumsum([0, *(len(line) + 1 for line in lines[:-1])])
     fits = np.zeros(len(lines), bool)
-    fits[np.searchsorted(starts, found.start, "right") - 1] = fast.matching(found, fmt, now)
+    for some, one in sections(found, fmt):
+        fits[np.searchsorted(starts, some.start, "right") - 1] = fast.matching(some, one, now)
     return fits.tolist()

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 
-from logagg.parse.formats.format import REQUEST_PARTS, TIMES, UNITS, Format, PersonalFields
+from logagg.parse.formats.format import LONGEST_KEY, REQUEST_PARTS, TIMES, UNITS, Format, PersonalFields
 from logagg.parse.formats.json_keys import UNNAMEABLE, json_format, preset_format
 from logagg.parse.formats.json_presets import JSON_PRESETS, JsonPreset
 from logagg.parse.formats.templates import one_client
@@ -41,7 +41,7 @@ _TIME_NAMES = ("timeiso8601", "timelocal", "msec", *JSON_TIMES)
 # Keys of objects in which a log has its fields; their own name says nothing about them.
 _AROUND = frozenset(
     "request req http httprequest response res resp httpresponse headers header log fields data payload jsonpayload "
-    "access accesslog attributes context ctx properties logentry proxy meta extra".split()
+    "access accesslog nginx nginxfields attributes context ctx properties logentry proxy meta extra".split()
 )
 _IN_REQUEST = frozenset({"request", "req", "httprequest"})
 _REQUEST = re.compile(rb"[A-Z][A-Z_-]{0,19} +[^ ].*", re.DOTALL)
@@ -52,15 +52,17 @@ _SHAPES = {
     "method": re.compile(rb"[A-Z][A-Z_-]{2,19}"),
     "status": re.compile(rb"\d{3}"),
 }
-_UNSURE_CLIENTS = frozenset({"client", "ip", "addr"})  # names that may mean something else
+_UNSURE_CLIENTS = frozenset({"client", "ip", "addr", "remote"})  # names that may mean something else
 
 
-def json_formats(lines: Sequence[bytes], now: float, personal: PersonalFields) -> Iterator[Format]:
-    """Yield the formats that JSON lines may have: that of a product, and one of their keys."""
+def json_formats(
+    lines: Sequence[bytes], now: float, personal: PersonalFields, *, timed: bool = False
+) -> Iterator[Format]:
+    """Yield the formats that JSON lines may have: that of a product, and one of their keys; `timed`: an envelope has their times."""
     values = _values(lines)
-    if preset := _product(values):
+    if preset := _product(values, timed=timed):
         yield preset_format(preset, personal)
-    if keys := chosen(values, now, personal):
+    if keys := chosen(values, now, personal, timed=timed):
         yield json_format(keys)
 
 
@@ -83,14 +85,15 @@ def product_of(values: Values, personal: PersonalFields) -> dict[str, str]:
     return {name: field for name, field in found.items() if name}
 
 
-def _product(values: Values) -> JsonPreset | None:
-    return next((one for one in JSON_PRESETS if _is_of(one, values)), None)
+def _product(values: Values, *, timed: bool) -> JsonPreset | None:
+    return next((one for one in JSON_PRESETS if _is_of(one, values, timed=timed)), None)
 
 
-def _is_of(preset: JsonPreset, values: Collection[str]) -> bool:
+def _is_of(preset: JsonPreset, values: Collection[str], *, timed: bool = False) -> bool:
     """Tell whether most lines have the keys that identify a product, and the fields that a request needs."""
     present = {field for field, paths in preset.keys.items() if any(path in values for path in paths.split())}
-    return _is_enough(present) and all(path in values for path in preset.telling.split())
+    needs_time = not timed or "time_any" in preset.keys
+    return _is_enough(present, timed=not needs_time) and all(path in values for path in preset.telling.split())
 
 
 def unclear_keys(lines: Sequence[bytes], fmt: Format) -> list[str]:
@@ -106,8 +109,13 @@ def _values(lines: Sequence[bytes]) -> Values:
     """Return the values of each path that most objects have, an array's texts as one."""
     records = [record for line in lines[:SAMPLE] if (record := _record(line))]
     common = Counter(path for record in records for path in record)
-    paths = [path for path, count in common.items() if 2 * count > len(records) and not UNNAMEABLE & set(path)]
+    paths = [path for path, count in common.items() if 2 * count > len(records) and _may_be_key(path)]
     return {path: [record[path] for record in records if record.get(path, b"-") != b"-"] for path in paths}
+
+
+def _may_be_key(path: str) -> bool:
+    """Tell whether a format can have a path: its name has it, and the scanner compares it."""
+    return not UNNAMEABLE & set(path) and len(path.encode()) <= LONGEST_KEY
 
 
 def _record(line: bytes) -> dict[str, bytes]:
@@ -121,8 +129,8 @@ def _record(line: bytes) -> dict[str, bytes]:
     return record
 
 
-def chosen(values: Values, now: float, personal: PersonalFields) -> dict[str, str]:
-    """Choose the key of each field; empty without a time, a status and a request."""
+def chosen(values: Values, now: float, personal: PersonalFields, *, timed: bool = False) -> dict[str, str]:
+    """Choose the key of each field; empty without a time, a status and a request. `timed`: an envelope has the time."""
     fields = _requested(_candidates(values), values)
     if time := _time_key(values, now):
         fields["time_any"] = time
@@ -130,20 +138,24 @@ def chosen(values: Values, now: float, personal: PersonalFields) -> dict[str, st
     fields = {field: path for field, path in named if field and personal.wants(field)}
     if personal.user_id in values:
         fields["user_id"] = personal.user_id
-    if not _is_enough(fields.keys()):
+    if not _is_enough(fields.keys(), timed=timed):
         return {}
     order = {path: number for number, path in enumerate(values)}
     return {path: field for field, path in sorted(fields.items(), key=lambda pair: order[pair[1]])}
 
 
-def _is_enough(fields: Set[str]) -> bool:
-    return "status" in fields and bool(TIMES & fields) and bool({"request", "target", "path"} & fields)
+def _is_enough(fields: Set[str], *, timed: bool) -> bool:
+    return "status" in fields and (timed or bool(TIMES & fields)) and bool({"request", "target", "path"} & fields)
 
 
 def _candidates(values: Values) -> dict[str, str]:
     """Return the preferred path of each field, by name; where a name is not enough, by the values, too."""
     named = sorted(values, key=lambda path: (_ORDER.get(_known(_name(path))[0], 0), path.count(".")), reverse=True)
-    return {field: path for path in named if (field := _field_of(path, values[path]))}
+    found = {field: path for path in named if (field := _field_of(path, values[path]))}
+    if "host" in found and _are_addresses(values[found["host"]]):  # the server's own, perhaps: a name is preferred
+        names = (path for path in named if _field_of(path, values[path]) == "host" and not _are_addresses(values[path]))
+        found["host"] = next(reversed(list(names)), found["host"])
+    return found
 
 
 def _field_of(path: str, values: Sequence[bytes]) -> str:
@@ -194,6 +206,10 @@ def _name(path: str) -> str:
     while len(parts) > 1 and parts[0] in _AROUND:
         parts.pop(0)
     return "".join(parts)
+
+
+def _are_addresses(values: Sequence[bytes]) -> bool:
+    return all(map(_is_address, values))
 
 
 def _mostly(shape: re.Pattern[bytes], values: Sequence[bytes]) -> bool:

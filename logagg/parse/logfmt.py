@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from logagg.parse.combined.tokens import Token, tokens_of
 from logagg.parse.formats.format import PersonalFields
+from logagg.parse.formats.shapes import kind_of
 from logagg.parse.json_detect import chosen
 
 _LEAST = 4  # keys of a line
@@ -16,8 +17,13 @@ _LONGEST = 1 << 14  # bytes of a line that is looked at
 Pairs = Sequence[Token]
 
 
-def logfmt_templates(lines: Sequence[bytes], now: float, personal: PersonalFields) -> Iterator[str]:
-    """Yield the templates of most of these lines, if they are keys and values, among which is what a request needs."""
+def logfmt_templates(
+    lines: Sequence[bytes], now: float, personal: PersonalFields, *, timed: bool = False
+) -> Iterator[str]:
+    """Yield the templates of most of these lines, if they are keys and values, among which is what a request needs.
+
+    `timed`: an envelope has their times.
+    """
     found = [pairs for line in lines if (pairs := _pairs(line))]
     for style, _ in Counter(map(_style, found)).most_common(_MOST):
         alike = [pairs for pairs in found if _style(pairs) == style]
@@ -25,7 +31,7 @@ def logfmt_templates(lines: Sequence[bytes], now: float, personal: PersonalField
         values = {
             _key(tokens[0]): [token.value for token in tokens if token.value not in (b"", b"-")] for tokens in columns
         }
-        fields = chosen(values, now, personal)
+        fields = chosen(values, now, personal, timed=timed)
         if fields and len(values) == len(style):
             yield _template(alike[0], fields)
 
@@ -47,4 +53,7 @@ def _key(token: Token) -> str:
 
 
 def _template(pairs: Pairs, fields: dict[str, str]) -> str:
-    return " ".join(token.place(f"<{fields.get(_key(token), '')}>") for token in pairs)
+    *before, last = [token.place(f"<{fields.get(_key(token), '')}>") for token in pairs]
+    if not pairs[-1].marks and kind_of(pairs[-1].value) == "other":  # further pairs may follow in other lines
+        last = f"{last[:-1]}:bare>"
+    return " ".join([*before, last])

@@ -22,6 +22,7 @@ _LONGEST = 1 << 14  # bytes; longer lines are ignored
 _REQUEST = re.compile(rb"[A-Z][A-Z_-]{0,19} +[^ ].* HTTP/[0-9.]+\Z", re.DOTALL)
 _METHOD = re.compile(rb"(?:GET|HEAD|POST|PUT|DELETE|OPTIONS|PATCH|CONNECT|TRACE|PROPFIND|REPORT|PURGE)\Z")
 _TARGET = re.compile(rb"(?:/[^ ]*|\*)\Z")
+_ANSWERED = re.compile(rb"[1-9]")
 _PROTOCOL = re.compile(rb"HTTP/[0-9](?:\.[0-9])?\Z")
 # Shapes but for that of "-": a column that is always "-" here may have values in other lines.
 _SHAPED = re.compile(r"<([a-z_0-9]*):(?!dash)[a-z_]+>")
@@ -69,6 +70,8 @@ def _tokens(line: bytes, form: re.Pattern[bytes]) -> list[Token]:
 def _template(columns: Sequence[Column], now: float) -> str:
     """Return the template for lines with these values; empty if the values do not prove all fields that a request needs."""
     fields = dict(_proved(list(enumerate(columns)), now))
+    if any(field == "agent" and not all(map(_is_whole, columns[number].values)) for number, field in fields.items()):
+        return ""  # its values have the mark in them
     if not {"time_any", "client", "status"} <= set(fields.values()) or not {"request", "target"} & set(fields.values()):
         return ""
     status = next(number for number, field in fields.items() if field == "status")
@@ -77,6 +80,11 @@ def _template(columns: Sequence[Column], now: float) -> str:
     found = places(columns, fields, set())
     template = "".join(place + column.tokens[0].blanks.decode() for place, column in zip(found, columns, strict=True))
     return _SHAPED.sub(r"<\1>", template)
+
+
+def _is_whole(agent: bytes) -> bool:
+    """Tell whether all parentheses of an agent are closed."""
+    return agent.count(b"(") <= agent.count(b")")
 
 
 def _behind(columns: Sequence[Column], fields: Mapping[int, str], status: int) -> Numbered:
@@ -98,6 +106,8 @@ def _proved(columns: Numbered, now: float) -> Iterator[tuple[int, str]]:
         found = [number for number, column in left.items() if column.values and proves(column)]
         if field == "client":  # an address that never varies may be the server's own
             found.sort(key=lambda number: -len(set(left[number].values)))
+        if field == "status":  # 0 is a status, too, but most zeros are not
+            found.sort(key=lambda number: -left[number].share(_ANSWERED))
         if found:
             yield found[0], field
             del left[found[0]]

@@ -19,7 +19,7 @@ from logagg.parse.formats.compile import DETECTED, compile_format, enveloped, jo
 from logagg.parse.formats.format import NO_PERSONAL_FIELDS, OR, Format, PersonalFields
 from logagg.parse.lines import scan
 from logagg.parse.lines.fast import find_lines
-from logagg.parse.lines.headers import is_comment, last_header, under
+from logagg.parse.lines.headers import is_comment, is_csv, last_header, under
 from logagg.parse.unreadable import why_unreadable
 from logagg.records import Chunk
 
@@ -54,6 +54,8 @@ def no_bytes(source: str, position: int, sign: bytes) -> Iterable[bytes]:
 
 def _last_header(chunk: Chunk, fmt: Format) -> bytes:
     """Return the last line of a chunk that names columns; empty if there is none."""
+    if is_csv(fmt):
+        return last_header(find_lines(chunk), fmt)
     if fmt.envelope:
         return last_header(find_lines(chunk), fmt) if HEADER in bytes(chunk.data) else b""
     data = np.frombuffer(chunk.data, np.uint8)
@@ -126,7 +128,7 @@ class SourceFormats:
 
     def _follow(self, chunk: Chunk, fmt: Format) -> Format:
         """Remember the header that is in force behind a chunk; return the format at its start."""
-        if fmt.headed and (header := _last_header(chunk, fmt)):
+        if (fmt.headed or is_csv(fmt)) and (header := _last_header(chunk, fmt)):
             self._formats[chunk.source] = under(fmt, header)
         return fmt
 

@@ -9,7 +9,35 @@ from logagg.parse.formats.columns import HEADER, header_name
 from logagg.parse.formats.compile import compile_format
 
 _HEADLESS = re.compile(rb"\d{4}-\d\d-\d\d[ \t]+\d\d:\d\d:\d\d(\.\d+)?[ \t]+\S+[ \t]")
+_BEFORE = rb"(?:\S.{0,200}? )?"  # an envelope
 _KNOWN = (
+    (
+        re.compile(
+            _BEFORE
+            + rb"[^ ]+:\d+ \[\d\d/\w{3}/\d{4}:[\d:.]+\] [^ ]+ [^ /]+/[^ ]+ -?\d+/-?\d+/\+?\d+ \+?\d+ [A-Za-z-]{2} [\d/]+ [\d/]+\Z"
+        ),
+        "lines of HAProxy's option tcplog are connections, without requests; log with option httplog",
+    ),
+    (
+        re.compile(_BEFORE + rb"Connect from [^ ]+ to [^ ]+ \([^)]*\)"),
+        "lines of HAProxy without an option are connections, without requests; log with option httplog",
+    ),
+    (
+        re.compile(rb"\d{9,10}\.\d{3} [^ ]+ [a-z]+://[^ ]+ [^ ]+\Z|[^ ]+ \[[^\]]+\] \"[^\"]*\"\Z"),
+        "Squid's logs of referrers and of agents have no status; read its access.log",
+    ),
+    (
+        re.compile(rb"(?:tls|tcp) \d\.\d \S+T\S+ net/"),
+        "lines of AWS Network Load Balancers are connections, without requests",
+    ),
+    (
+        re.compile(_BEFORE + rb"method=[A-Z]+ path=\S+ .*\bstatus=\d{3}\b"),
+        "lines of lograge have no time; log JSON, or let an envelope say it: Docker's json-file, Kubernetes, docker logs -t",
+    ),
+    (
+        re.compile(rb"\[\d+\] [^ ]+: \[\[?\d+\.\d+"),
+        "Fluent Bit's stdout is no format to read; let it write with out_file, or format json_lines",
+    ),
     (
         re.compile(rb"(?:\S.{0,200} )?INFO: +\S+:\d+ - \"[A-Z]+ \S+ HTTP/"),
         "lines of uvicorn have no time; log JSON, or let an envelope say it: Docker's json-file, Kubernetes, docker logs -t",

@@ -57,6 +57,7 @@ FORMATS = [
         "ingress-nginx",
         "ols-combined",
         '%^ %dT%t.%^ %v %h:%^ %^ %^ %T %^ %s %^ %^ %b "%r" "%u" %k %K %^',
+        '%h %d:%t %^ %m %U %s %b "%u"',
         "<time_any>\t<client>\t<request>\t<status>\t<time_taken>\t<agent>",
         "caddy",
         "cloudflare",

@@ -97,6 +97,12 @@ def fluentd(line: bytes, draw: random.Random) -> list[bytes]:
     ]
 
 
+def coloured(line: bytes, draw: random.Random) -> list[bytes]:
+    marks = [b"", b"\x1b[0m", b"\x1b[36;1m", b"\x1b[m", b"\x1b[3", b"\x1b", b"\x1b[;m"]
+    at = draw.randrange(len(line) + 1)
+    return [draw.choice(marks) + line[:at] + draw.choice(marks) + line[at:] + draw.choice(marks)]
+
+
 def before(*headers: bytes) -> Writer:
     """Return a writer of one of some headers."""
     return lambda line, draw: [draw.choice(headers) + line]
@@ -122,6 +128,7 @@ def csv_value(number: int) -> Writer:
 
 
 WRITERS: dict[str, Writer] = {
+    "colours": coloured,
     "cri": cri,
     "docker": docker,
     "journal": journal,
@@ -144,6 +151,7 @@ WRITERS: dict[str, Writer] = {
 
 NESTED = (
     "kubectl+timestamp",
+    "colours+compose",
     "compose+timestamp",
     "fluentd+message",
     "fluentd+log",

@@ -53,6 +53,7 @@ def test_the_parsers_agree_on_each_extreme_value_of_each_field(fmt: Format) -> N
         "upstream_seconds": "0.2",
         "seconds_after": "0.3",
         "client": "192.0.2.1",
+        "client_port": "192.0.2.1:4711",
         "method": "GET",
         "path": "/a",
         "target": "/a",

@@ -80,10 +80,20 @@ def times(const uint8_t[::1] data, const int64_t[::1] start, const int64_t[::1] 
                 _take_priority(&line)
                 take_text(&line, b"1 ", 2)
                 begin = line.at
-                if not (take_iso(&line) and line.at < line.stop and line.at[0] == c" "):
-                    line.at = begin
+                if not (take_iso(&line) and line.at < line.stop and line.at[0] in (c" ", c"\t")):
+                    begin = line.at = first + start[row]
+                    if not _take_moment(&line):
+                        line.at = begin
                 starts_of[row], ends_of[row] = begin - first, line.at - first
     return starts, ends
+
+
+cdef inline bint _take_moment(Line* line) noexcept nogil:
+    """DATE CLOCK ZONE, with a blank behind it."""
+    return (
+        take_date(line) and take(line, c" ") and take_clock(line) and take(line, c" ") and take_zone(line)
+        and line.at < line.stop and line.at[0] == c" "
+    )
 
 
 cdef inline bint _take_header(Line* line, int kind) noexcept nogil:

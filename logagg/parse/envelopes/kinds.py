@@ -22,6 +22,7 @@ class Envelope:
 
 
 _TIMES = ("@timestamp", "timestamp", "time", "date")
+COLOURS = "colours"
 _ALL = (
     Envelope(
         "cri",
@@ -46,12 +47,18 @@ _ALL = (
         bytes_as_numbers=True,
         times=("__REALTIME_TIMESTAMP",),
     ),
+    Envelope(
+        COLOURS,
+        "programs on a terminal, such as docker compose, Gin, Flask: the colours are left out",
+        "ESC[32mLINE ESC[0m",
+    ),
     Envelope("kubectl", "kubectl logs --prefix", "[pod/web-5d4f/nginx] LINE"),
     Envelope("compose", "docker compose logs, docker service logs", "web-1  | LINE"),
     Envelope(
         "fluentd",
         "fluentd, Fluent Bit: out_file",
         '2026-11-27T08:00:00+00:00 TAB nginx.access TAB {"message":"LINE"}',
+        begins_with_time=True,
     ),
     Envelope(
         "syslog",
@@ -97,7 +104,7 @@ _CSV = tuple(
     for number in range(1, MOST_COLUMNS + 1)
 )
 ENVELOPES = {one.name: one for one in (*_ALL, *_CSV)}  # in the order in which detection tries them
-DEEPEST = 3  # envelopes in one another
+DEEPEST = 4  # envelopes in one another
 
 
 def split(name: str) -> tuple[str, str]:

@@ -13,6 +13,7 @@ from libc.string cimport memchr, memcmp
 from logagg.columnar.bytes cimport Ptr, first_of, is_escaped
 
 cdef enum:
+    ESCAPE = 27
     STREAMS = 3  # numbers of streams: 0 for a line that is not a part
 
 cdef struct Open:
@@ -203,3 +204,39 @@ cdef int64_t _read_numbers(Ptr at, Ptr stop, uint8_t* out) noexcept nogil:
         if stop - at < 2 or at[0] != c"," or at[1] != c" ":
             return 0
         at += 2
+
+
+def without_colours(const uint8_t[::1] data, const int64_t[::1] start, const int64_t[::1] end):
+    """Copy lines without the sequences that set colours, ESC[...m; return the bytes, and where each line starts and ends."""
+    cdef Py_ssize_t rows = start.shape[0], row
+    cdef int64_t room = 0, written = 0
+    cdef Ptr first = first_of(data), at, stop, after
+    for row in range(rows):
+        room += end[row] - start[row]
+    out, starts, ends = np.empty(max(room, 1), np.uint8), np.empty(rows, np.int64), np.empty(rows, np.int64)
+    cdef uint8_t[::1] bytes_ = out
+    cdef int64_t[::1] starts_of = starts, ends_of = ends
+    with nogil:
+        for row in range(rows):
+            at, stop = first + start[row], first + end[row]
+            starts_of[row] = written
+            while at < stop:
+                after = _after_colour(at, stop)
+                if after > at:
+                    at = after
+                    continue
+                bytes_[written] = at[0]
+                written += 1
+                at += 1
+            ends_of[row] = written
+    return out, starts, ends
+
+
+cdef inline Ptr _after_colour(Ptr at, Ptr stop) noexcept nogil:
+    """Return the end of the sequence that begins here; the place itself if none does."""
+    cdef Ptr after = at + 2
+    if stop - at < 3 or at[0] != ESCAPE or at[1] != c"[":
+        return at
+    while after < stop and (c"0" <= after[0] <= c"9" or after[0] == c";"):
+        after += 1
+    return after + 1 if after < stop and after[0] == c"m" else at

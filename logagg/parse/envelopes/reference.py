@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from logagg.parse.envelopes.kinds import Envelope, in_parts, named, timed
+from logagg.parse.envelopes.kinds import COLOURS, Envelope, in_parts, named, timed
 from logagg.parse.formats.csv_header import VALUE, csv_value
 from logagg.parse.lines import reference_json
 from logagg.parse.lines.reference_columns import split_columns
@@ -57,7 +57,10 @@ _FLUENTD = tuple(
 )
 
 
-_BEGINNING = re.compile(rb"(?:<\d{1,3}>)?+(?:1 )?+(?P<time>%b)(?= )" % _ISO)
+_COLOUR = re.compile(rb"\x1b\[[0-9;]*m")
+_BEGINNING = re.compile(
+    rb"(?:<\d{1,3}>)?+(?:1 )?+(?P<time>%b)(?=[ \t])|(?P<fluentd>%b %b %b)(?= )" % (_ISO, _DATE, _CLOCK, _ZONE)
+)
 _STREAMS = {b"stdout": 1, b"stderr": 2}
 
 
@@ -98,7 +101,7 @@ class Message:
             return b""
         if found[1].begins_with_time:
             match = _BEGINNING.match(text)
-            return match["time"] if match else b""
+            return (match["time"] or match["fluentd"]) if match else b""
         try:
             return reference_json.values(text, dict.fromkeys(found[1].times, "time_any"))["time_any"]
         except ValueError:
@@ -157,6 +160,8 @@ def inside_of(line: bytes, envelope: str) -> bytes | None:
 
 def part_of(line: bytes, envelope: Envelope) -> Part | None:
     """Take the envelope off a line; None if the line does not have it."""
+    if envelope.name == COLOURS:
+        return Part(_COLOUR.sub(b"", line))
     if envelope.key:
         return _of_json(line, envelope)
     if envelope.column:

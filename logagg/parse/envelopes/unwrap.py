@@ -16,12 +16,13 @@ import pyarrow.compute as pc
 from logagg.columnar import dictionary
 from logagg.columnar.slices import Bytes, Mask, Slices
 from logagg.parse.envelopes import headers, parts
-from logagg.parse.envelopes.kinds import ENVELOPES, Envelope, in_parts, named, timed
+from logagg.parse.envelopes.kinds import COLOURS, ENVELOPES, Envelope, in_parts, named, timed
 from logagg.parse.formats.csv_header import VALUE, csv_value, message_column
 from logagg.parse.lines import json_lines
 from logagg.parse.lines.columns import split_columns
 from logagg.parse.lines.scan import SHAPES
 
+_BARRED, _BARS = "compose", 3
 _HEADERS = 3  # lines of a log that may be the header of an export
 
 
@@ -118,12 +119,24 @@ def envelopes_of(lines: Sequence[bytes], *, certain: bool) -> Iterator[str]:
     for envelope in ENVELOPES.values():
         if envelope.column and envelope.column != named_column:
             continue
-        if envelope.certain is certain and 2 * int(inside(column, envelope).enveloped.sum()) >= len(lines) > 0:
+        is_missing = envelope.name == COLOURS and not any(b"\x1b[" in line for line in lines)  # any line has it
+        if envelope.certain is not certain or not lines or is_missing:
+            continue
+        inner = inside(column, envelope)
+        if 2 * int(inner.enveloped.sum()) >= len(lines) and not (envelope.name == _BARRED and _has_bars(inner.lines)):
             yield envelope.name
+
+
+def _has_bars(lines: Slices) -> bool:
+    """Tell whether bars separate the values of most lines: then a first value looks like the name of a service."""
+    bars = pc.count_substring(lines.gather(), b"|")
+    return 2 * int(pc.sum(pc.greater_equal(bars, _BARS)).as_py() or 0) >= len(lines)
 
 
 def inside(lines: Slices, envelope: Envelope) -> Inside:
     """Take one envelope off lines."""
+    if envelope.name == COLOURS:
+        return Inside(Slices(*parts.without_colours(*lines.places)), np.ones(len(lines), bool))
     if envelope.key:
         return _inside_json(lines, envelope)
     if envelope.column:

@@ -89,7 +89,7 @@ def w3c_format(name: str, spec: str, personal: PersonalFields) -> Format:
         escaped=False,
         doubled=True,
         encoded=frozenset({"agent", "forwarded", "user"}),
-        whole=frozenset({"target", "path"} if _URI in map(str.lower, _names_of("path", names, fields)) else {"target"}),
+        whole=frozenset({"path"} if _URI in map(str.lower, _names_of("path", names, fields)) else ()),
     )
 
 

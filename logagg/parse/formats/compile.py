@@ -31,7 +31,7 @@ from logagg.parse.formats.json_keys import preset_format as json_preset_format
 from logagg.parse.formats.json_presets import BY_NAME, JSON_PRESETS
 from logagg.parse.formats.json_template import json_template
 from logagg.parse.formats.presets import NAMED, PRESETS, Preset, all_names, preset_of
-from logagg.parse.formats.templates import Part, Value, assemble, parts_of, unwrap
+from logagg.parse.formats.templates import OWN, Part, Value, assemble, parts_of, unwrap
 
 DETECTED = ("json", "ltsv", "csv", "tsv")  # names whose keys, labels or columns are detected
 MOST_FORMATS = 6  # of a source
@@ -113,8 +113,15 @@ def _naked(text: str, personal: PersonalFields) -> Format:
         raise _unknown(text)
     else:
         fmt = _string(text, personal)
+        if OWN.search(text) and missing_of(fmt.fields) == "time":
+            fmt = replace(fmt, outer_time=True)
     _check(fmt)
     return fmt
+
+
+def compile_inside(text: str, personal: PersonalFields) -> Format:
+    """Compile the name or string of a format in an envelope that is not written, and which may have its times."""
+    return _naked(text, personal)
 
 
 def _in_zone(fmt: Format, name: str) -> Format:
@@ -181,12 +188,12 @@ def _string(text: str, personal: PersonalFields) -> Format:
         return Format(text, keys=json_template(body, personal))
     if goaccess.is_goaccess(body):
         parts, encoded = _wanted(goaccess.parts_of(body), personal), frozenset({"agent"})
-        return assemble(text, parts, spaces="%~" in body, open_end=True, encoded=encoded)
+        return assemble(text, parts, spaces=goaccess.spaces_of(body), open_end=True, encoded=encoded)
     return assemble(text, _wanted(parts_of(body, personal.user_id), personal), escaped=escape != "none")
 
 
 def _check(fmt: Format) -> None:
-    if missing := missing_of(fmt.fields):
+    if missing := missing_of(fmt.fields | ({"time_any"} if fmt.outer_time else set())):
         raise FormatError(
             f"log format {fmt.name!r}: there is no {missing} in it", "see `logagg tail --help` for the formats"
         )

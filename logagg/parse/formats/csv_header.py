@@ -13,15 +13,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 
 from logagg.errors import FormatError
-from logagg.parse.formats.format import MOST_VALUES, Column, Format, PersonalFields
+from logagg.parse.formats.format import MOST_VALUES, UNITS, UPSTREAM_UNITS, Column, Format, PersonalFields, missing_of
 from logagg.parse.formats.templates import prefer
-from logagg.parse.formats.variables import FIELDS
+from logagg.parse.formats.variables import FIELDS, JSON_KEYS, JSON_TIMES
 
 CSV_NAMES = ("csv:", "tsv:")
 SEPARATORS = ("\t", ";", "|", ",")
 UNUSED = "-"
 VALUE = "value"
-_LONGEST = 1 << 14  # bytes of a header, at most
+LONGEST_HEADER = 1 << 14  # bytes of a header, at most
 _NAME = re.compile(r"[A-Za-z_@][\w@ .:()/-]{0,63}\Z")
 # Names of columns with whole lines, in exports; the preferred one first.
 _MESSAGES = ("_raw", "@message", "line", "message", "log", "msg", "body", "textpayload")
@@ -49,6 +49,7 @@ def csv_format(name: str, personal: PersonalFields) -> Format:
         comment=header.encode("utf-8", "surrogateescape"),
         escaped=False,
         doubled=True,
+        personal=personal,  # for another header
         encoded=frozenset({"agent"}),  # CloudFront encodes agents; an agent with a blank is not encoded
     )
 
@@ -56,6 +57,33 @@ def csv_format(name: str, personal: PersonalFields) -> Format:
 def csv_name(fields: Sequence[str], header: str) -> str:
     """Return the format name of lines below a header."""
     return f"csv:{','.join(one or UNUSED for one in fields)}:{header}"
+
+
+def csv_below(name: str, line: bytes) -> str:
+    """Return the format name of lines below another header, where files of other columns were joined; empty if this is no header.
+
+    A column has the field that the first header gives its name, or else the one that JSON has under that name. Durations of
+    another name are not read: their unit is unknown.
+    """
+    names = names_of(line)
+    known = dict(zip(names_of(_header_of(name).encode("utf-8", "surrogateescape")), _fields_of(name), strict=False))
+    fields = [known.get(one) or _by_name(one) for one in names]
+    fields = [field if field not in fields[:number] else UNUSED for number, field in enumerate(fields)]
+    return "" if missing_of(set(fields)) else csv_name(fields, line.decode("utf-8", "surrogateescape"))
+
+
+def _fields_of(name: str) -> list[str]:
+    return [one.strip() for one in name.split(":", 2)[1].split(",")]
+
+
+def _header_of(name: str) -> str:
+    return name.split(":", 2)[2] if name.count(":") > 1 else ""
+
+
+def _by_name(column: str) -> str:
+    plain = re.sub("[^a-z0-9]", "", column.lower())
+    field = "time_any" if plain in JSON_TIMES else JSON_KEYS.get(plain, UNUSED)
+    return UNUSED if field in (*UNITS, *UPSTREAM_UNITS, "request") else field
 
 
 def separator_of(header: str) -> str:
@@ -78,7 +106,7 @@ def csv_value(number: int) -> Format:
 
 def names_of(line: bytes) -> list[str]:
     """Return the names of the columns in a header; an empty list for any other line."""
-    text = line.decode("utf-8", "replace").rstrip("\r") if len(line) <= _LONGEST else ""
+    text = line.decode("utf-8", "replace").rstrip("\r") if len(line) <= LONGEST_HEADER else ""
     names = next(cells([text], separator_of(text)), [])
     return names if len(names) > 1 and all(_NAME.match(name) for name in names) else []
 

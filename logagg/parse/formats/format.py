@@ -94,7 +94,7 @@ class Format:
     steps: tuple[Step, ...] = ()
     keys: Mapping[str, str] = field(default_factory=dict)  # paths, and the field of each; the preferred ones first
     encoded: frozenset[str] = frozenset()  # fields that are URL-encoded, although they are not URLs
-    whole: frozenset[str] = frozenset({"target"})  # fields that may begin with a host: `example.com/a`
+    whole: frozenset[str] = frozenset()  # fields that may begin with a host: `example.com/a`
     escaped: bool = True  # the server writes \xHH and \" for unprintable bytes and quotes
     columns: tuple[Column, ...] = ()
     separator: bytes = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from logagg.errors import FormatError
-from logagg.parse.formats.format import Format, PersonalFields
+from logagg.parse.formats.format import TIMES, Format, PersonalFields
 from logagg.parse.formats.json_presets import JsonPreset
 
 UNNAMEABLE = frozenset(',="\\')  # characters of keys that the name of a format cannot have
@@ -24,7 +24,7 @@ def named_json(name: str, personal: PersonalFields) -> Format:
 def json_format(keys: Mapping[str, str]) -> Format:
     """Return the JSON format that takes fields from these keys."""
     name = "json:" + ",".join(f"{field}={key}" for key, field in keys.items())
-    return Format(name, keys=dict(keys))
+    return Format(name, keys=dict(keys), outer_time=not TIMES & set(keys.values()))
 
 
 def preset_format(preset: JsonPreset, personal: PersonalFields) -> Format:
@@ -32,4 +32,4 @@ def preset_format(preset: JsonPreset, personal: PersonalFields) -> Format:
     keys = {path: field for field, paths in preset.keys.items() for path in paths.split() if personal.wants(field)}
     if personal.user_id:
         keys[personal.user_id] = "user_id"
-    return Format(preset.name, keys=keys, encoded=preset.encoded)
+    return Format(preset.name, keys=keys, encoded=preset.encoded, outer_time=not TIMES & set(keys.values()))

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from logagg.errors import FormatError
 from logagg.parse.formats.format import PersonalFields
+from logagg.parse.formats.goaccess import field_of_json, is_goaccess
 from logagg.parse.formats.templates import parts_of, prefer
 from logagg.parse.formats.variables import CLIENTS
 
@@ -31,7 +32,8 @@ def json_template(text: str, personal: PersonalFields) -> Mapping[str, str]:
     """Return the paths of the values in a template, and the field that each one holds."""
     plain = text.replace(r"\"", '"') if re.match(r'\s*\{\s*\\"', text) else text
     values = list(_Template(plain).values())
-    chosen = prefer([_field(value, personal.user_id) for _, value in values])
+    field_of = field_of_json if is_goaccess(plain) else lambda value: _field(value, personal.user_id)
+    chosen = prefer([field_of(value) for _, value in values])
     return {path: name for (path, _), name in zip(values, chosen, strict=True) if name and personal.wants(name)}
 
 

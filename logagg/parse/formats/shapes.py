@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 _HEX = b"0123456789abcdefABCDEF:."
 _NAME = re.compile(rb"[A-Za-z0-9_\x80-\xff][A-Za-z0-9._\x80-\xff-]*+\Z")
 _IPV4 = re.compile(rb"[0-9]{1,3}(?:\.[0-9]{1,3}){3}\Z")
+_HIDDEN = re.compile(rb"-:[0-9]{1,5}\Z")  # an address that is not logged, and its port
 _IPV4_PORT = re.compile(rb"[0-9]{1,3}(?:\.[0-9]{1,3}){3}:[0-9]{1,5}\Z")
 _PORT = re.compile(rb":[0-9]{1,5}\Z")
 _ZONE = re.compile(rb"[A-Za-z0-9._-]+\Z")
@@ -23,7 +24,10 @@ _SITE = re.compile(rb"(?:[A-Za-z0-9_\x80-\xff-]++\.)++[A-Za-z\x80-\xff][A-Za-z0-
 _BEFORE_PORT = re.compile(rb"[A-Za-z0-9._\x80-\xff-]++\Z")
 _COUNTRY = re.compile(rb"[A-Z]{2}\Z")
 _NUMBER = re.compile(rb"[0-9.]++\Z")
+_CLOCK = re.compile(rb":[0-9]{2}\Z")
+_OFFSET = re.compile(rb"[+-][0-9]{4}(?![0-9])")
 _NO_WORD = frozenset(range(33)) | frozenset(b'":.\x7f')
+_TAG = re.compile(rb"[A-Z][A-Z_]*+\Z")  # of Squid: TCP_MISS, HIER_DIRECT
 _KEY = re.compile(rb"[A-Za-z_][A-Za-z0-9_.-]*+=")
 
 
@@ -109,9 +113,12 @@ def _is_bare(value: bytes) -> bool:
 
 
 def is_between(line: bytes, start: int, at: int) -> bool:
-    """Tell whether a blank stands between the items of a list that begins at `start`: after a comma, or around a colon."""
+    """Tell whether a blank stands between the items of a list that begins at `start`: after a comma, or around a colon; or between a clock and its offset."""
+    if line[at : at + 1] != b" " or at == start:
+        return False
     before = line[start:at]
-    return line[at : at + 1] == b" " and at > start and (before.endswith((b",", b" :")) or line[at : at + 3] == b" : ")
+    is_zoned = _CLOCK.match(before[-3:]) and _OFFSET.match(line, at + 1)
+    return before.endswith((b",", b" :")) or line[at : at + 3] == b" : " or bool(is_zoned)
 
 
 def _is_user(value: bytes) -> bool:
@@ -150,9 +157,10 @@ _CHECKS: Mapping[str, Callable[[bytes], bool]] = {
     "bare": _is_bare,
     "site": _is_site,
     "country": lambda value: value == b"-" or bool(_COUNTRY.match(value)),
-    "peer": lambda value: _kinds_of_clients(value) <= {"address", "socket"},
+    "peer": lambda value: bool(_HIDDEN.match(value)) or _kinds_of_clients(value) <= {"address", "socket"},
     "user": _is_user,
     "word": lambda value: bool(value) and not _NO_WORD & set(value),
+    "tag": lambda value: bool(_TAG.match(value)),
     "hostname": lambda value: value in _DASH or (_is_site(value) and _kind_of_client(value) not in _WITH_ADDRESS),
 }
 SHAPES = ("", *_CHECKS)

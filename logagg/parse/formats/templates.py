@@ -29,7 +29,8 @@ class Value:
 
 
 ANY = "any"  # the shape of a value that may be anything, even if its field has a shape
-LISTS = frozenset({*CLIENTS, "forwarded", "upstream_seconds"})  # fields whose values may be lists
+# Fields whose values may have blanks: lists, and times with an offset.
+LISTS = frozenset({*CLIENTS, "forwarded", "upstream_seconds", "time_local", "time_iso8601", "time_any"})
 _CONTROLS = {"t": "\t", "r": "\r", "n": "\n"}  # the meaning of a letter after a backslash in a server's configuration
 
 # A part is a literal or a place.
@@ -58,7 +59,7 @@ def parts_of(text: str, user_id: str) -> Iterator[Part]:
     """Return the literals and places of a string, in order; `user_id` is the variable that tells visitors apart."""
     if "$" in text:
         return _nginx(text, user_id)
-    return _own(text) if _OWN.search(text) else _apache(text, user_id)
+    return _own(text) if OWN.search(text) else _apache(text, user_id)
 
 
 def _nginx(text: str, user_id: str) -> Iterator[Part]:
@@ -81,12 +82,12 @@ def _shape_of(field: str) -> str:
     return "client" if field in CLIENTS else field if field in ("host", "ident") else ""
 
 
-_OWN = re.compile(r"<([a-z_0-9]*)(?::([a-z_]+))?>")
+OWN = re.compile(r"<([a-z_0-9]*)(?::([a-z_]+))?>")
 
 
 def _own(text: str) -> Iterator[Part]:
     text, at = unescaped(text, "t"), 0
-    for found in _OWN.finditer(text):
+    for found in OWN.finditer(text):
         if found.start() > at:
             yield text[at : found.start()].encode()
         yield _own_value(found[1], found[2] or "", text)

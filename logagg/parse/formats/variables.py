@@ -174,7 +174,9 @@ JSON_KEYS: Mapping[str, str] = {
     **dict.fromkeys(("referer", "referrer", "httpreferrer", "requestreferer"), "referrer"),
     **dict.fromkeys(("useragent", "agent", "ua", "requestuseragent", "useragentoriginal"), "agent"),
     **dict.fromkeys(("duration", "responsetime", "took", "elapsed", "latency", "timetaken", "elapsedtime"), "seconds"),
-    **dict.fromkeys(("requestduration", "processingtime", "processtime", "reqtime", "rt", "totaltime"), "seconds"),
+    **dict.fromkeys(
+        ("requestduration", "processingtime", "processtime", "reqtime", "rt", "totaltime", "service"), "seconds"
+    ),
     **dict.fromkeys(("upstreamtime", "upstreamduration", "upstreamlatency", "upstreamservicetime"), "upstream_seconds"),
     **dict.fromkeys(("backendtime", "origintime", "urt"), "upstream_seconds"),
     **dict.fromkeys(("cachestatus", "cache", "xcache"), "cache"),
@@ -192,7 +194,7 @@ JSON_KEYS: Mapping[str, str] = {
     **dict.fromkeys(("secchuamobile",), "mobile"),
     **dict.fromkeys(("secpurpose",), "purpose"),
     # Columns of Athena's tables, and of Splunk's and Grafana's exports.
-    **dict.fromkeys(("requestip",), "client"),
+    **dict.fromkeys(("requestip", "remote"), "client"),
     **dict.fromkeys(("domainname", "hostheader", "bucketname"), "host"),
     **dict.fromkeys(("uripath",), "path"),
     **dict.fromkeys(("uriquery",), "query"),

@@ -15,6 +15,8 @@ cdef enum:
     MOST_COLUMNS = 256
     TAB = 9
     BLANK = 32
+    COMMA = 44
+    SEMICOLON = 59
     QUOTE = 34
     BRACKET = 91
     BRACKET_END = 93
@@ -85,6 +87,8 @@ cdef bint _split(
     while number < layout.columns:
         value = at
         at = after = _end_of_value(&value, stop, separator, layout, layout.bracketed[number])
+        if after == NULL:
+            return False
         if layout.shapes[number] and not has_shape(value, after, layout.shapes[number]):
             return False
         if at < stop and at[0] != separator:  # the quote or bracket that ends the value
@@ -102,12 +106,14 @@ cdef bint _split(
 
 
 cdef inline Ptr _end_of_value(Ptr* value, Ptr stop, uint8_t separator, const Layout* layout, bint bracketed) noexcept nogil:
-    """Return where a value ends, and move `value` to its first byte, past a quote or bracket."""
+    """Return where a value ends, and move `value` to its first byte, past a quote or bracket. NULL: a value of CSV goes on in the next line."""
     cdef Ptr end = NULL
     if value[0] < stop and value[0][0] == QUOTE:
         end = _closing(value[0] + 1, stop, QUOTE, separator, layout.doubled)
     elif bracketed and value[0] < stop and value[0][0] == BRACKET:
         end = _closing(value[0] + 1, stop, BRACKET_END, separator, False)
+    if end == NULL and layout.doubled and (separator == COMMA or separator == SEMICOLON) and value[0] < stop and value[0][0] == QUOTE:
+        return NULL
     if end == NULL:
         return find(value[0], stop, separator)
     value[0] += 1

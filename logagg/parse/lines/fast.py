@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from operator import attrgetter
 
 import numpy as np
 import numpy.typing as npt
@@ -80,8 +81,11 @@ def _parse(
 def _joined(batches: Sequence[Batch]) -> Batch:
     """Return one batch of the parts of a chunk."""
     table = pa.concat_tables([batch.table for batch in batches]).unify_dictionaries().combine_chunks()
+    table = table.take(pc.sort_indices(table["position"]))  # tables of CSV are among one another
     formats = dict.fromkeys(name for batch in batches for name in batch.formats)
-    return Batch(table, sum((batch.rejects for batch in batches), Rejects()), tuple(formats))
+    counts = sum((Rejects(batch.rejects.counts) for batch in batches), Rejects()).counts
+    samples = sorted((one for batch in batches for one in batch.rejects.samples), key=attrgetter("position"))
+    return Batch(table, Rejects(counts, tuple(samples[:SAMPLES])), tuple(formats))
 
 
 def count(chunk: Chunk, fmt: Format, now: float, max_line: int = 1 << 20) -> int:

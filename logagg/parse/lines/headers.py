@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from codecs import BOM_UTF8
 from collections.abc import Iterator
+from contextlib import suppress
 
 import numpy as np
 
 from logagg.columnar.slices import Mask, Slices
+from logagg.errors import FormatError
+from logagg.parse.envelopes.kinds import split
 from logagg.parse.envelopes.unwrap import each_inside
 from logagg.parse.formats.columns import HEADER, header_name
 from logagg.parse.formats.compile import compile_format, enveloped, joined
-from logagg.parse.formats.format import Format
+from logagg.parse.formats.csv_header import CSV_NAMES, LONGEST_HEADER, csv_below
+from logagg.parse.formats.format import OR, Format
 from logagg.parse.lines import scan
+
+_HAS_DIGIT = re.compile(rb"[0-9]")
 
 
 def sections(lines: Slices, fmt: Format) -> Iterator[tuple[Slices, Format]]:
@@ -20,6 +27,9 @@ def sections(lines: Slices, fmt: Format) -> Iterator[tuple[Slices, Format]]:
 
     A server writes the same header again whenever it starts; a run takes 1 ms, however few its lines are.
     """
+    if is_csv(fmt):
+        yield from _tables(lines, fmt)
+        return
     inside, comments = _comments(lines, fmt) if fmt.passes_over else (lines, None)
     if comments is None or not comments.any():
         yield lines, fmt
@@ -32,6 +42,56 @@ def sections(lines: Slices, fmt: Format) -> Iterator[tuple[Slices, Format]]:
             start, fmt = int(row), below
         header = found
     yield _between(lines, comments, start, len(comments)), fmt
+
+
+def is_csv(fmt: Format) -> bool:
+    """Tell whether lines are CSV below a header."""
+    return bool(fmt.comment) and split(fmt.name.split(OR)[0])[1].startswith(CSV_NAMES)
+
+
+def _tables(lines: Slices, fmt: Format) -> Iterator[tuple[Slices, Format]]:
+    """Yield the lines of CSV below headers, those of equal columns together: files that were joined have many headers."""
+    inside, comments = _comments(lines, fmt)
+    tables, order = {fmt.name: fmt}, [fmt.name]
+    starts = [0]
+    known = dict[tuple[str, bytes], Format | None]()
+    for row in _without_digits(inside):
+        found = inside.data[inside.start[row] : inside.end[row]].tobytes()
+        if (fmt.name, found) not in known:
+            known[fmt.name, found] = below_header(fmt, found)
+        if below := known[fmt.name, found]:
+            comments[row] = True
+            fmt = tables.setdefault(below.name, below)
+            starts.append(row)
+            order.append(fmt.name)
+    numbers = {name: number for number, name in enumerate(tables)}
+    table_of = np.repeat([numbers[name] for name in order], np.diff([*starts, len(comments)]))
+    for name, one in tables.items():
+        rows = np.flatnonzero(~comments & (table_of == numbers[name]))
+        if len(rows) or len(tables) == 1:
+            yield lines.take(rows), one
+    if len(tables) > 1 and comments.all():
+        yield lines.take(np.empty(0, np.int64)), fmt
+
+
+def _without_digits(lines: Slices) -> Iterator[int]:
+    """Yield the lines that have no digit in them, as headers have none, unlike lines with a time."""
+    yield from np.flatnonzero(scan.have_no_digits(*lines.places)).tolist()
+
+
+def below_header(fmt: Format, line: bytes) -> Format | None:
+    """Return the format of the lines of CSV below a header, which may be that of the lines before; None if this is no header."""
+    line = line.removeprefix(BOM_UTF8)
+    if line.startswith(fmt.comment):
+        return fmt
+    if len(line) > LONGEST_HEADER or _HAS_DIGIT.search(line):
+        return None
+    zone = f"@{fmt.zone}" if fmt.zone else ""
+    name = csv_below(split(fmt.each[0].name)[1].removesuffix(zone), line)
+    with suppress(FormatError):  # too many columns
+        below = compile_format(name + zone, fmt.personal) if name else None
+        return joined([enveloped(below, fmt.envelope), *fmt.others]) if below else None
+    return None
 
 
 def _comments(lines: Slices, fmt: Format) -> tuple[Slices, Mask]:
@@ -48,8 +108,19 @@ def _comments(lines: Slices, fmt: Format) -> tuple[Slices, Mask]:
 def last_header(lines: Slices, fmt: Format) -> bytes:
     """Return the last of the lines that names columns; empty if there is none."""
     inside, comments = _comments(lines, fmt)
+    if is_csv(fmt):
+        return _last_table(inside, fmt)
     rows = np.flatnonzero(comments & begin_with(inside, HEADER))
     return inside.data[inside.start[rows[-1]] : inside.end[rows[-1]]].tobytes() if len(rows) else b""
+
+
+def _last_table(inside: Slices, fmt: Format) -> bytes:
+    last = b""
+    for row in _without_digits(inside):
+        found = inside.data[inside.start[row] : inside.end[row]].tobytes()
+        if below := below_header(fmt, found):
+            fmt, last = below, found
+    return last
 
 
 def begin_with(lines: Slices, beginning: bytes) -> Mask:
@@ -72,16 +143,22 @@ def _between(lines: Slices, comments: Mask, start: int, end: int) -> Slices:
 
 def is_comment(line: bytes, fmt: Format) -> bool:
     """Tell whether a line is a comment or is passed over."""
+    if is_csv(fmt) and below_header(fmt, line):
+        return True
     return (bool(fmt.comment) and line.removeprefix(BOM_UTF8).startswith(fmt.comment)) or line.endswith(fmt.noise)
 
 
 def after(fmt: Format, comment: bytes) -> Format:
     """Return the format of the lines after a comment, which may be a header."""
+    if is_csv(fmt):
+        return below_header(fmt, comment) or fmt
     return under(fmt, comment) if fmt.headed and comment.startswith(HEADER) else fmt
 
 
 def under(fmt: Format, header: bytes) -> Format:
     """Return the format of the lines below a header."""
+    if is_csv(fmt):
+        return below_header(fmt, header) or fmt
     zone = f"@{fmt.zone}" if fmt.zone else ""
     below = compile_format(header_name(header) + zone, fmt.personal)
     return joined([enveloped(below, fmt.envelope), *fmt.others])

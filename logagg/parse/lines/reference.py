@@ -16,7 +16,7 @@ from logagg.parse.formats.csv_header import CSV_NAMES, names_of
 from logagg.parse.formats.format import Format, Step
 from logagg.parse.formats.shapes import has_shape, is_between
 from logagg.parse.lines import reference_json
-from logagg.parse.lines.headers import is_comment, under
+from logagg.parse.lines.headers import is_comment, is_csv, under
 from logagg.parse.lines.reference_columns import split_columns, values_of
 from logagg.parse.lines.reference_durations import seconds, upstream_seconds
 from logagg.parse.lines.reference_text import host_and_path, tidy
@@ -68,7 +68,7 @@ def _sections(chunk: Chunk, fmt: Format) -> Iterator[tuple[list[RawLine], Format
         inside = inside_of(line.text, fmt.envelope) if fmt.passes_over else None
         if inside is None or not is_comment(inside, fmt):
             lines.append(line)
-        elif fmt.headed and inside.startswith(HEADER):
+        elif (fmt.headed and inside.startswith(HEADER)) or is_csv(fmt):
             yield lines, fmt
             lines, fmt = [], under(fmt, inside)
     yield lines, fmt
@@ -345,11 +345,16 @@ def _request(raw: Raw, fmt: Format) -> tuple[str | None, str, str | None]:
 def _whole_request(request: bytes) -> tuple[str, str, str]:
     method, _, target = request.partition(b" ")
     before, space, last = target.rpartition(b" ")
-    protocol = last if space and last.startswith(b"HTTP/") else b""
+    is_version = re.fullmatch(rb"[1-3](?:\.[0-9])?", last) and before and b" " not in before
+    protocol = last if space and (last.startswith(b"HTTP/") or is_version) else b""
     target = (before if protocol else target).strip(b" ")
     if not _is_method(method) or not target:
         return "", "", ""
-    return method.decode("utf-8", "replace"), target.decode("utf-8", "replace"), protocol.decode("utf-8", "replace")
+    return (
+        method.decode("utf-8", "replace"),
+        target.decode("utf-8", "replace"),
+        tidy("protocol", protocol.decode("utf-8", "replace")),
+    )
 
 
 def _request_parts(raw: Raw, fmt: Format) -> tuple[str | None, str]:

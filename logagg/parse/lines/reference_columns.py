@@ -24,7 +24,7 @@ def values_of(line: bytes, fmt: Format) -> list[bytes] | None:
     at, values = 0, list[bytes]()
     for column in fmt.columns:
         value, at = _value(line, at, separator, column, fmt)
-        if not has_shape(value, column.shape):
+        if at < 0 or not has_shape(value, column.shape):
             return None
         values.append(value)
         if at == len(line):
@@ -36,11 +36,13 @@ def values_of(line: bytes, fmt: Format) -> list[bytes] | None:
 
 
 def _value(line: bytes, start: int, separator: bytes, column: Column, fmt: Format) -> tuple[bytes, int]:
-    """Return the value that begins at `start`, and where it ends: at a separator or at the end of the line."""
+    """Return the value that begins at `start`, and where it ends: at a separator or at the end of the line; -1 if a value of CSV goes on in the next line."""
     dress = {b'"': b'"', b"[": b"]" if column.bracketed else b""}.get(line[start : start + 1], b"")
     end = _closing(line, start + 1, dress, separator, fmt) if dress else -1
     if end >= 0:
         return line[start + 1 : end], end + 1
+    if dress == b'"' and fmt.doubled and separator in (b",", b";"):
+        return b"", -1
     end = line.find(separator, start)
     return (line[start:end], end) if end >= 0 else (line[start:], len(line))
 

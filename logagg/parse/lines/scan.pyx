@@ -16,7 +16,7 @@ from logagg.parse.lines.shapes cimport has_shape, is_between
 # In the order of the numbers in `shapes.pxd`.
 SHAPES = (
     "", "client", "client_or_dash", "address", "ident", "host", "digits", "dash", "addresses", "sockets", "decimals", "cache", "other",
-    "bare", "site", "country", "peer", "user", "word", "hostname",
+    "bare", "site", "country", "peer", "user", "word", "tag", "hostname",
 )
 
 cdef enum:
@@ -108,6 +108,21 @@ def begin_with(const uint8_t[::1] data, const int64_t[::1] start, const int64_t[
     with nogil:
         for row in range(lines):
             mask[row] = end[row] - start[row] >= length and memcmp(first + start[row], wanted, length) == 0
+    return masks
+
+
+def have_no_digits(const uint8_t[::1] data, const int64_t[::1] start, const int64_t[::1] end):
+    """Return a mask of the lines without a digit. Nearly all have one within their first bytes."""
+    cdef Py_ssize_t lines = start.shape[0], row
+    masks = np.empty(lines, np.bool_)
+    cdef uint8_t[::1] mask = masks.view(np.uint8)
+    cdef Ptr first = first_of(data), at, stop
+    with nogil:
+        for row in range(lines):
+            at, stop = first + start[row], first + end[row]
+            while at < stop and not c"0" <= at[0] <= c"9":
+                at += 1
+            mask[row] = at == stop
     return masks
 
 

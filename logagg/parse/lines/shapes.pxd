@@ -26,6 +26,7 @@ cdef enum Shape:
     PEER
     USER
     WORD
+    TAG
     HOSTNAME
 
 # The shapes of one client; those of a list are added up.
@@ -67,11 +68,15 @@ cdef inline bint has_shape(Ptr value, Ptr stop, int shape) noexcept nogil:
     if shape == COUNTRY:
         return _is_country(value, stop) or _is(value, stop, c"-")
     if shape == PEER:
+        if stop - value > 2 and value[0] == c"-" and value[1] == c":" and _are_digits(value + 2, stop, 1, 5):
+            return True
         return not _clients(value, stop) & (IS_NAME | IS_NONE)
     if shape == USER:
         return _is_user(value, stop)
     if shape == WORD:
         return _is_word_of_prefix(value, stop)
+    if shape == TAG:
+        return _is_tag(value, stop)
     if value == stop or _is(value, stop, c"-"):
         return True
     if shape == HOSTNAME:
@@ -204,6 +209,14 @@ cdef inline bint _is_user(Ptr value, Ptr stop) noexcept nogil:
     return not _client(value, at) & (IS_ADDRESS | IS_SOCKET)
 
 
+cdef inline bint _is_tag(Ptr value, Ptr stop) noexcept nogil:
+    """Tell whether this is a tag of Squid: capital letters and underscores."""
+    cdef Ptr at = value
+    while at < stop and (c"A" <= at[0] <= c"Z" or (at[0] == c"_" and at > value)):
+        at += 1
+    return at == stop and value < stop
+
+
 cdef inline bint _is_country(Ptr value, Ptr stop) noexcept nogil:
     return stop - value == 2 and c"A" <= value[0] <= c"Z" and c"A" <= value[1] <= c"Z"
 
@@ -232,12 +245,20 @@ cdef inline bint _is_bare(Ptr value, Ptr stop) noexcept nogil:
 
 
 cdef inline bint is_between(Ptr first, Ptr at, Ptr stop) noexcept nogil:
-    """Tell whether a blank stands between the items of a list that begins at `first`: after a comma, or around a colon."""
+    """Tell whether a blank stands between the items of a list that begins at `first`: after a comma, or around a colon; or between a clock and its offset."""
     if at[0] != c" " or at == first:
         return False
     return at[-1] == c"," or (at[-1] == c":" and at - first > 1 and at[-2] == c" ") or (
         stop - at > 2 and at[1] == c":" and at[2] == c" "
-    )
+    ) or _is_zoned(first, at, stop)
+
+cdef inline bint _is_zoned(Ptr first, Ptr at, Ptr stop) noexcept nogil:
+    """Tell whether a clock is before a blank, and an offset behind it: `12:00:00 +0100`."""
+    if at - first < 3 or at[-3] != c":" or not (_is_digit(at[-2]) and _is_digit(at[-1])):
+        return False
+    if stop - at < 6 or (at[1] != c"+" and at[1] != c"-") or (stop - at > 6 and _is_digit(at[6])):
+        return False
+    return _is_digit(at[2]) and _is_digit(at[3]) and _is_digit(at[4]) and _is_digit(at[5])
 
 
 # clients

@@ -135,4 +135,8 @@ def _split_requests(requests: pa.Array) -> tuple[tuple[Codes, pa.Array], pa.Arra
     values = Slices.of(requests)
     methods, targets, protocols = (Slices(values.data, *places) for places in urls.split_requests(*values.places))
     (codes, method), (protocol_codes, protocol) = methods.encode(), protocols.encode()
-    return (codes, decode.to_text(method)), decode.to_text(targets.gather()), (protocol_codes, decode.to_text(protocol))
+    return (
+        (codes, decode.to_text(method)),
+        decode.to_text(targets.gather()),
+        (protocol_codes, tidy("protocol", decode.to_text(protocol))),
+    )

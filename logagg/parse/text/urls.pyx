@@ -28,7 +28,7 @@ def split_requests(const uint8_t[::1] data, const int64_t[::1] start, const int6
             value, stop = first + start[row], first + end[row]
             space = find(value, stop, c" ")
             last = _last(space, stop, c" ")
-            if not (last > space and stop - last > 5 and memcmp(last + 1, b"HTTP/", 5) == 0):
+            if not (last > space and stop - last > 5 and memcmp(last + 1, b"HTTP/", 5) == 0) and not _is_version(space + 1, last, stop):
                 last = stop
             begin, end_ = space + 1 if space < stop else stop, last
             while begin < end_ and begin[0] == c" ":
@@ -43,6 +43,13 @@ def split_requests(const uint8_t[::1] data, const int64_t[::1] start, const int6
                 method[0, row] = method[1, row] = target[0, row] = target[1, row] = start[row]
                 protocol[0, row] = protocol[1, row] = start[row]
     return methods, targets, protocols
+
+
+cdef inline bint _is_version(Ptr target, Ptr last, Ptr stop) noexcept nogil:
+    """Tell whether only a version is behind a target without blanks, as Hypercorn has it: `GET / 1.1`."""
+    if last <= target or stop - last not in (2, 4) or not c"1" <= last[1] <= c"3" or find(target, last, c" ") != last:
+        return False
+    return stop - last == 2 or (last[2] == c"." and c"0" <= last[3] <= c"9")
 
 
 cdef inline bint _is_method(Ptr value, Ptr stop) noexcept nogil:

@@ -164,3 +164,8 @@ def test_a_duration_that_could_be_of_several_units_is_named_and_not_read() -> No
 
 def test_keys_that_a_name_cannot_hold() -> None:
     assert "agent" not in fields({**USUAL, "user=agent": "curl", "user,agent": "curl"})
+
+
+def test_a_path_that_the_scanner_cannot_compare_is_no_key() -> None:
+    assert fields({**USUAL, "_" * 250 + "agent": "curl"})["agent"]
+    assert "agent" not in fields({**USUAL, "_" * 252 + "agent": "curl"})

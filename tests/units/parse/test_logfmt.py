@@ -38,3 +38,9 @@ def test_keys_make_a_template() -> None:
 )
 def test_other_lines_make_none(line: str) -> None:
     assert templates(line) == []
+
+
+def test_further_pairs_are_not_a_part_of_the_last_value() -> None:
+    line = LINE.replace(" remote_addr=192.0.2.1", "")
+    [template] = templates(line.replace(" duration=5ms", ""))
+    assert template.endswith("bytes=<bytes:bare>")

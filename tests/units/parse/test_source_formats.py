@@ -61,3 +61,13 @@ def test_a_format_that_cannot_be_understood_names_its_line() -> None:
     place = Location("logagg.toml", {"format": 7})
     with pytest.raises(ConfigError, match=r"logagg\.toml:7: format: log format '\$status': there is no time in it"):
         check_formats([LogConfig("/a", "json"), LogConfig("/b"), LogConfig("/c", "$status", place=place)])
+
+
+def test_another_header_of_csv_is_in_force_in_the_next_chunk() -> None:
+    found, _ = formats()
+    header = "time,ip,path,status,bytes\n"
+    line = "2026-11-20T00:00:00Z,192.0.2.1,/a,200,404\n"
+    swapped = "time,ip,path,bytes,status\n"
+    first = name_of(found, "s", header + line + swapped + line)
+    assert first == f"csv:time_any,client,target,status,bytes:{header.strip()}"
+    assert name_of(found, "s", line) == f"csv:time_any,client,target,bytes,status:{swapped.strip()}"

@@ -93,6 +93,50 @@ def test_a_list_of_addresses_is_one_value() -> None:
     assert found["client"] == "203.0.113.7, 192.0.2.9"
 
 
+# Strings as people write them, each with a line of its kind: what is read besides the time, which is 12:00:00 UTC.
+USUAL = {"client": "192.0.2.1", "target": "/a", "status": 200}
+STRINGS = [
+    # An offset that GoAccess skips, before any mark.
+    ('%h | %d:%t %^ | "%r" | %s', '192.0.2.1 | 27/Nov/2026:13:00:00 +0100 | "GET /a HTTP/1.1" | 200', {}),
+    ('%h %^ %^ %d:%t %^ "%r" %s', '192.0.2.1 - - 27/Nov/2026:13:00:00 +0100 "GET /a HTTP/1.1" 200', {}),
+    ("%h %d:%t %^ %m %U %s", "192.0.2.1 27/Nov/2026:13:00:00 +0100 GET /a 200", {"method": "GET"}),
+    (r"%d:%t %^\t%h\t%r\t%s", "27/Nov/2026:13:00:00 +0100\t192.0.2.1\tGET /a HTTP/1.1\t200", {}),
+    ('%h [%dT%t+%^] "%r" %s', '192.0.2.1 [2026-11-27T13:00:00+01:00] "GET /a HTTP/1.1" 200', {}),
+    ('%dT%t-%^ %h "%m %U" %s', '2026-11-27T07:00:00-05:00 192.0.2.1 "GET /a" 200', {}),
+    ('%h [%d %t.%^] "%r" %s', '192.0.2.1 [2026-11-27 13:00:00.000000 +0100] "GET /a HTTP/1.1" 200', {}),
+    # Dates of any form within brackets.
+    ('%h %^[%d %t %^] "%r" %s', '192.0.2.1 - - [Fri, 27 Nov 2026 12:00:00 GMT] "GET /a HTTP/1.1" 200', {}),
+    ('[%d %t %^] %h "%r" %s', '[Fri Nov 27 12:00:00 2026] 192.0.2.1 "GET /a HTTP/1.1" 200', {}),
+    # Two times.
+    ('%d %t %h [%d:%t %^] "%r" %s', '2026/11/27 13:00:00 192.0.2.1 [27/Nov/2026:13:00:00 +0100] "GET /a HTTP/1.1" 200', {}),
+    # Literals before a value that is not used.
+    ('%h %^[ %^[%x] "%r" %s %T', '192.0.2.1 - [192.0.2.1] - - [27/Nov/2026:12:00:00 +0000] "GET /a HTTP/1.1" 200 0.1', {"seconds": 0.1}),
+    ('%^[ %^[%x.%^] %^/%L %^ %h:%^"%r" %s', 'haproxy[1]: [1795780800.000] 1/15 ---- 192.0.2.1:4711 10.0.0.1:80 - "GET /a HTTP/1.1" 200', {"seconds": 0.015}),
+    ('%x "%r" %s %v:%^ (%h)  %^"%^" %D', '2026-11-27T12:00:00Z "GET /a HTTP/1.1" 200 www.example.com:443 (192.0.2.1) 10.0.0.1 "-" 5000', {"host": "www.example.com", "seconds": 0.005}),
+    ("%x  %h  %m %U  %s", "2026-11-27T12:00:00Z 192.0.2.1   GET /a 200", {}),
+    # JSON.
+    ('{"t":"%dT%t+%^","q":{"ip":"%h:%^","u":"%U","ua":["%u"]},"s":"%s","took":"%T","k":"%^"}', '{"s":200,"t":"2026-11-27T13:00:00+01:00","q":{"ip":"192.0.2.1","u":"/a","ua":["curl/8"]},"took":0.5,"k":1}', {"agent": "curl/8", "seconds": 0.5}),
+    ('{"r": "%m %U %H", "ts": "%x.%^", "h": "%h", "s": %s}', '{"ts":1795780800.0001,"h":"192.0.2.1","s":200,"r":"GET /a HTTP/1.1"}', {"protocol": "HTTP/1.1"}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "line", "besides"), STRINGS)
+def test_strings_as_people_write_them(text: str, line: str, besides: dict[str, object]) -> None:
+    found = read(line, text)
+    assert int(found["time"].timestamp()) == TIME  # type: ignore[attr-defined]
+    wanted = USUAL | besides
+    assert {name: found.get(name) for name in wanted} == wanted
+
+
+@pytest.mark.parametrize("client", ["[", "a/b", "{x}"])
+def test_a_client_is_an_address_or_a_name(client: str) -> None:
+    fmt = compile_format('%h %^[%d:%t %^] "%r" %s')
+    assert (
+        reference.parse_line(f'{client} - - [27/Nov/2026:12:00:00 +0000] "GET /a HTTP/1.1" 200'.encode(), fmt, NOW)
+        == "format"
+    )
+
+
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
