@@ -35,15 +35,22 @@ def test_parts_of_the_current_hour_wait_for_enough_of_their_size() -> None:
 
 
 def test_two_parts_of_a_size_suffice_for_an_hour_that_is_over() -> None:
-    earlier, now = NOON - timedelta(hours=1), part(HOUR, NOON)
+    earlier, now = NOON - timedelta(hours=2), part(HOUR, NOON)
     small, large = part(HOUR, earlier, number=1), part(HOUR, earlier, 9_000_000, number=2)
     assert not due(small, large, now)
     [task] = due(small, large, now, other := part(HOUR, earlier, number=3))
     assert set(task.parts) == {small, other}
 
 
+def test_late_rows_arrive_for_the_hour_before_the_newest() -> None:
+    pair = [part(HOUR, NOON - timedelta(hours=1), number=number) for number in (1, 2)]
+    assert not due(*pair, part(HOUR, NOON))
+    [task] = due(*pair, part(HOUR, NOON + timedelta(hours=1)))
+    assert set(task.parts) == set(pair)
+
+
 def test_an_hour_of_which_rows_still_arrive_is_not_over() -> None:
-    hours = [NOON - timedelta(hours=back) for back in (3, 2, 1)]
+    hours = [NOON - timedelta(hours=back) for back in (4, 3, 2)]
     pairs = [part(HOUR, at, number=10 * hour + number) for hour, at in enumerate(hours) for number in (1, 2)]
     arriving = replace(part(FLUSH, hours[0]), max_ts=hours[1])
     [task] = due(*pairs, arriving, part(HOUR, NOON))

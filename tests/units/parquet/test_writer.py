@@ -66,7 +66,11 @@ def columns(draw: st.DrawFn, rows: int) -> tuple[pa.Field, Encoding, pa.Array]:
     picked = draw(st.lists(st.sampled_from(some), min_size=rows, max_size=rows))
     column = pa.array(picked, kind.value_type if kind == CODES else kind)
     encoding = draw(DELTAS if kind == pa.int64() else ENCODINGS)
-    return pa.field("", kind, nullable or kind == LISTS), encoding, column.dictionary_encode() if kind == CODES else column
+    return (
+        pa.field("", kind, nullable or kind == LISTS),
+        encoding,
+        column.dictionary_encode() if kind == CODES else column,
+    )
 
 
 @st.composite
