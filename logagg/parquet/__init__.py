@@ -1,7 +1,7 @@
-"""Writes columns whose text is dictionary-encoded already as a Parquet file; pyarrow and DuckDB read it.
+"""Writes columns as a Parquet file, where pyarrow's writer has no shape for text that is dictionary-encoded already.
 
-    table ──▶ columns: a dictionary and codes, differences, plain values ──▶ pages ──▶ row groups ──▶ footer
+    table ──▶ chunks: a dictionary and codes, differences, plain values ──▶ pages ──▶ row groups ──▶ footer
 
-Requests have 44 columns, nearly all of them codes of few values: pyarrow's writer takes five times as long to write them
-(docs/decisions/0037). Rollups, whose columns are plain, are written by pyarrow. The format: https://parquet.apache.org/docs.
+pyarrow and DuckDB read the files. Nearly all of the 44 columns of requests are codes of few values, for which pyarrow's writer
+takes two and a half times as long (docs/decisions/0036). The format: https://github.com/apache/parquet-format.
 """

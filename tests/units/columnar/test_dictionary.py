@@ -1,9 +1,14 @@
+from random import Random
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from logagg.columnar.dictionary import masked, spread
+from logagg.columnar.slices import Slices
 
 
 @pytest.mark.parametrize("kind", [np.bool_, np.int16, np.int32, np.uint64, np.float64])
@@ -24,3 +29,12 @@ def test_codes_are_masked_as_numpy_does() -> None:
     )
     with pytest.raises(ValueError, match="of one length"):
         masked(codes, mask[:4], -1)
+
+
+@given(st.lists(st.binary(max_size=40), max_size=30), st.randoms())
+def test_values_of_any_length_are_copied(values: list[bytes], random: Random) -> None:
+    """Short ones are copied as 16 bytes, also near the end of the data."""
+    rows = [random.choice(values) for _ in range(2 * len(values))]
+    found = Slices.of(pa.array(values, pa.binary()))
+    taken = found.take(np.array([values.index(row) for row in rows], np.int64))
+    assert taken.gather().to_pylist() == rows
