@@ -10,7 +10,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from logagg.columnar.slices import Bytes, Column
+from logagg.columnar.dictionary import spread
+from logagg.columnar.slices import Bytes, Codes, Column, Slices
 from logagg.parquet import thrift
 from logagg.parquet.pages import (
     bloom_filter,
@@ -80,13 +81,27 @@ def encoded(column: pa.Array, encoding: Encoding, *, nullable: bool) -> Chunk:
 
 def _of_text(column: pa.DictionaryArray, encoding: Encoding, levels: bytes) -> Chunk:
     indices = column.indices.drop_null() if column.null_count else column.indices
-    text = Column.of(column.dictionary)
-    codes, used = encode_codes(_numbers(indices, np.int32), len(column.dictionary))
+    page, text, used = _distinct(_numbers(indices, np.int32), column.dictionary)
     dictionary = Page(_bytes(plain_texts(text.data, text.offsets, used)), len(used), PLAIN)
     found = None
     if encoding.filtered:
         found = bloom_filter(text.data, text.offsets, used, _filter_blocks(len(used)))
-    return Chunk(_page(levels, codes, len(column), RLE_DICTIONARY), dictionary, found)
+    return Chunk(_page(levels, page, len(column), RLE_DICTIONARY), dictionary, found)
+
+
+def _distinct(codes: Codes, values: pa.Array) -> tuple[Bytes, Column, Codes]:
+    """Return the page of codes, texts, and the positions of the used ones in them, no two of which are alike.
+
+    pyarrow reads other values than were written from a dictionary in which one comes twice (`read_dictionary`).
+    """
+    page, used = encode_codes(codes, len(values))
+    numbers, distinct = Slices.of(values).take(used).encode()
+    if len(distinct) == len(used):
+        return page, Column.of(values), used
+    renumbered = np.zeros(len(values), np.int32)
+    renumbered[used] = numbers
+    page, used = encode_codes(spread(renumbered, codes), len(distinct))
+    return page, Column.of(distinct), used
 
 
 def _of_lists(column: pa.ListArray, encoding: Encoding) -> Chunk:

@@ -10,12 +10,11 @@ import errno
 import os
 import sys
 from itertools import count
+from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
-
 from logagg.cli import main
-from logagg.lake import compact, maintenance, retry
+from logagg.lake import compact, digests, maintenance, parts, retry
 from logagg.lake_format import LINK
 
 
@@ -32,15 +31,14 @@ def refuse_commits(times: int) -> None:
 
 
 def refuse_merges(times: int) -> None:
-    write, merges = pq.ParquetWriter, count()
+    begin, merges = digests.DigestWriter, count()
 
-    def call(where: Any, *arguments: Any, **options: Any) -> pq.ParquetWriter:
-        path = getattr(where, "path", None)  # None: rows that a shard encodes in memory
-        if path and not path.name.startswith("flush") and next(merges) < times:
+    def call(path: Path) -> digests.DigestWriter:
+        if not path.name.startswith("flush") and next(merges) < times:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        return write(where, *arguments, **options)
+        return begin(path)
 
-    pq.ParquetWriter = call
+    vars(parts)["DigestWriter"] = call
     compact.FLUSHES = 2
     maintenance.MERGE_AGAIN = 0.1
 

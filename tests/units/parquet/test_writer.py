@@ -151,6 +151,19 @@ def test_entries_that_no_row_uses_are_left_out() -> None:
     assert chunk.dictionary and bytes(chunk.dictionary.data) == b"\x01\0\0\0c\x01\0\0\0f"
 
 
+def test_entries_that_are_alike_become_one() -> None:
+    """pyarrow decodes the codes of a dictionary with equal entries wrongly."""
+    values = ["a", "", "b", "a", "unused", "", "c"]
+    rows = [6, 3, 0, 5, 1, 2, 6, None]
+    column = pa.DictionaryArray.from_arrays(pa.array(rows, pa.int32()), pa.array(values))
+    data = written([pa.table({"a": column}), pa.table({"a": column.slice(2, 4)})])
+    for texts in ([], ["a"]):
+        found = pq.ParquetFile(io.BytesIO(data), read_dictionary=texts).read()
+        found.validate(full=True)
+        expected = [None if row is None else values[row] for row in (*rows, *rows[2:6])]
+        assert found["a"].to_pylist() == expected
+
+
 def test_numbers_that_hardly_repeat_have_no_dictionary() -> None:
     many, few = np.arange(1000, dtype=np.uint64) * np.uint64(2**50 + 1), np.ones(1000, np.uint64)
     assert encoded(pa.array(many), Encoding(), nullable=False).dictionary is None
