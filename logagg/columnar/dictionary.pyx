@@ -52,18 +52,35 @@ def encode(const uint8_t[::1] data, const int64_t[::1] start, const int64_t[::1]
     cdef int32_t[::1] code = codes, offset = offsets
     cdef uint8_t[::1] value = values
     cdef Ptr first = first_of(data)
-    cdef uint64_t* hashes = <uint64_t*> malloc((rows + 1) * sizeof(uint64_t))
-    cdef Table table = Table(<Slot*> calloc(FEW, sizeof(Slot)), FEW, 0, hashes, &value[0], &offset[0])
-    offset[0] = 0
-    if rows and table.slots != NULL and hashes != NULL:
+    cdef Table table = _new_table(rows, &value[0], &offset[0])
+    cdef bint is_done = False
+    if rows and _has_memory(&table):
         with nogil:
-            _encode(first, &start[0], &end[0], rows, dash, &table, &code[0])
-    cdef bint in_vain = table.slots == NULL or hashes == NULL
-    free(hashes)
-    free(table.slots)
-    if in_vain:
+            is_done = _encode(first, &start[0], &end[0], rows, dash, &table, &code[0])
+    _free(&table)
+    if rows and not is_done:
         raise MemoryError
     return codes, values[: offset[table.distinct]], offsets[: table.distinct + 1]
+
+
+def encode_numbers(const uint64_t[::1] numbers):
+    """Dictionary-encode numbers: return the code of each, and the distinct numbers in the order of first occurrence."""
+    cdef Py_ssize_t rows = numbers.shape[0], row
+    codes, values, offsets = np.empty(rows, np.int32), np.empty(rows + 1, np.uint64), np.empty(rows + 1, np.int32)
+    cdef int32_t[::1] code = codes, offset = offsets
+    cdef uint64_t[::1] value = values
+    cdef Table table = _new_table(rows, <uint8_t*> &value[0], &offset[0])
+    cdef bint is_done = _has_memory(&table)
+    with nogil:
+        for row in range(rows if is_done else 0):
+            code[row] = _look_up(&table, <Ptr> &numbers[row], WORD)
+            if code[row] < 0:
+                is_done = False
+                break
+    _free(&table)
+    if not is_done:
+        raise MemoryError
+    return codes, values[: table.distinct]
 
 
 def gather(const uint8_t[::1] data, const int64_t[::1] start, const int64_t[::1] end):
@@ -156,7 +173,23 @@ cdef int64_t _length(const int64_t[::1] start, const int64_t[::1] end) except -1
     return length
 
 
-cdef void _encode(
+cdef Table _new_table(Py_ssize_t rows, uint8_t* values, int32_t* offsets) noexcept:
+    """Return an empty table for at most as many distinct values as there are rows. Its memory is that of `_free`."""
+    cdef uint64_t* hashes = <uint64_t*> malloc((rows + 1) * sizeof(uint64_t))
+    offsets[0] = 0
+    return Table(<Slot*> calloc(FEW, sizeof(Slot)), FEW, 0, hashes, values, offsets)
+
+
+cdef bint _has_memory(const Table* table) noexcept:
+    return table.slots != NULL and table.hashes != NULL
+
+
+cdef void _free(Table* table) noexcept:
+    free(table.hashes)
+    free(table.slots)
+
+
+cdef bint _encode(
     Ptr data, const int64_t* start, const int64_t* end, Py_ssize_t rows, bint dash, Table* table, int32_t* codes
 ) noexcept nogil:
     cdef Py_ssize_t row, length
@@ -173,8 +206,9 @@ cdef void _encode(
             length = 0
         code = _look_up(table, value, length)
         if code < 0:
-            return
+            return False
         codes[row] = code
+    return True
 
 
 cdef inline int32_t _look_up(Table* table, Ptr value, Py_ssize_t length) noexcept nogil:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -10,22 +11,14 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from logagg.columnar.dictionary import spread
+from logagg.columnar.dictionary import encode_numbers, spread
 from logagg.columnar.slices import Bytes, Codes, Column, Slices
 from logagg.parquet import thrift
-from logagg.parquet.pages import (
-    bloom_filter,
-    encode_codes,
-    encode_deltas,
-    list_levels,
-    number_values,
-    plain_texts,
-    text_lengths,
-)
+from logagg.parquet.pages import bloom_filter, encode_codes, encode_deltas, list_levels, plain_texts
 
 # Numbers of the format (parquet.thrift).
 PLAIN, RLE, DELTA_BINARY_PACKED, DELTA_LENGTH_BYTE_ARRAY, RLE_DICTIONARY = 0, 3, 5, 6, 8
-_FILTER_BLOCK, _SMALLEST_FILTER = 256, 1  # bits, blocks
+_FILTER_BLOCK = 256  # bits
 _FALSE_POSITIVES = 0.05  # of a filter
 
 Numbers = npt.NDArray[Any]  # of 32 or 64 bits
@@ -69,19 +62,19 @@ def encoded(column: pa.Array, encoding: Encoding, *, nullable: bool) -> Chunk:
     present = column.drop_null() if column.null_count else column
     if pa.types.is_string(column.type):
         text = Column.of(present)
-        lengths = encode_deltas(text_lengths(text.offsets))
+        lengths = encode_deltas(text.lengths.astype(np.int64))
         return Chunk(Page(b"".join((levels, lengths.data, text.data.data)), len(column), DELTA_LENGTH_BYTE_ARRAY))
     if pa.types.is_boolean(column.type):
         bits = np.packbits(present.to_numpy(zero_copy_only=False), bitorder="little")
         return Chunk(_page(levels, bits, len(column), PLAIN))
     if encoding.deltas:
-        return Chunk(_page(levels, encode_deltas(_numbers(present, np.int64)), len(column), DELTA_BINARY_PACKED))
+        return Chunk(_page(levels, encode_deltas(_numbers(present)), len(column), DELTA_BINARY_PACKED))
     return _of_numbers(present, encoding, levels, len(column))
 
 
 def _of_text(column: pa.DictionaryArray, encoding: Encoding, levels: bytes) -> Chunk:
     indices = column.indices.drop_null() if column.null_count else column.indices
-    page, text, used = _distinct(_numbers(indices, np.int32), column.dictionary)
+    page, text, used = _distinct(indices.to_numpy(), column.dictionary)
     dictionary = Page(_bytes(plain_texts(text.data, text.offsets, used)), len(used), PLAIN)
     found = None
     if encoding.filtered:
@@ -112,7 +105,7 @@ def _of_lists(column: pa.ListArray, encoding: Encoding) -> Chunk:
 
 def _of_numbers(present: pa.Array, encoding: Encoding, levels: bytes, rows: int) -> Chunk:
     """Return numbers with a dictionary, if it takes less space than they."""
-    numbers = _physical(present)
+    numbers = _numbers(present)
     if encoding.repeated and numbers.dtype.kind != "f":
         page, distinct = _repeated(numbers)
         if page.nbytes + distinct.nbytes < numbers.nbytes:
@@ -126,7 +119,7 @@ def _repeated(numbers: Numbers) -> tuple[Bytes, Numbers]:
         least = numbers.min()
         page, used = encode_codes(numbers - least, int(numbers.max() - least) + 1)
         return page, used + least
-    codes, distinct = number_values(numbers.view(np.uint64))
+    codes, distinct = encode_numbers(numbers.view(np.uint64))
     return encode_codes(codes, len(distinct))[0], distinct
 
 
@@ -149,22 +142,17 @@ def _levels(column: pa.Array) -> bytes:
     return len(run).to_bytes(4, "little") + run
 
 
-def _physical(present: pa.Array) -> Numbers:
-    """Return numbers as wide as the format has them: at least 32 bits."""
-    if pa.types.is_int16(present.type):
-        return _numbers(present, np.int16).astype(np.int32)
-    return _numbers(present, {pa.uint64(): np.uint64, pa.float64(): np.float64}.get(present.type, np.int64))
-
-
-def _numbers(column: pa.Array, dtype: npt.DTypeLike) -> Numbers:
-    """View the values of a column without nulls."""
-    found = np.frombuffer(column.buffers()[1] or b"", dtype)
-    return found[column.offset : column.offset + len(column)]
+def _numbers(present: pa.Array) -> Numbers:
+    """Return the numbers of a column without nulls, as wide as the format has them: at least 32 bits; times in microseconds."""
+    numbers = present.to_numpy()
+    if numbers.dtype == np.int16:
+        return numbers.astype(np.int32)
+    return numbers.view(np.int64) if numbers.dtype.kind == "M" else numbers
 
 
 def _filter_blocks(distinct: int) -> int:
     """Return the size of a filter of so many values. (Putze, Sanders and Singler, "Cache-, Hash- and Space-Efficient Bloom
     Filters", 2007: with eight bits of a block for each value.)"""
-    bits = -8 * distinct / np.log(1 - _FALSE_POSITIVES ** (1 / 8))
-    blocks = max(_SMALLEST_FILTER, int(np.ceil(bits / _FILTER_BLOCK)))
+    bits = -8 * distinct / math.log(1 - _FALSE_POSITIVES ** (1 / 8))
+    blocks = math.ceil(bits / _FILTER_BLOCK)
     return 1 << (blocks - 1).bit_length()  # a power of two, as parquet-cpp has it

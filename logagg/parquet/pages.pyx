@@ -3,31 +3,19 @@
 The encodings are those of https://github.com/apache/parquet-format, Encodings.md and BloomFilter.md.
 """
 
-import os
-
 import numpy as np
 
 from libc.stdint cimport INT32_MAX, int32_t, int64_t, uint8_t, uint32_t, uint64_t
-from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memset
 
 cdef enum:
     GROUP = 8  # values that are packed together
     MINIBLOCK = 32  # differences of one width
     MINIBLOCKS = 4
-    BLOCK = 128  # differences, MINIBLOCK * MINIBLOCKS
+    BLOCK = 128  # differences of MINIBLOCKS
     LONGEST_VARINT = 10  # bytes
     LENGTH = 4  # bytes of the length before a text
     WORDS = 8  # of a block of a filter
-    FEW = 4096  # slots to begin with
-
-cdef struct Numbers:
-    int32_t* slots  # codes from 1; 0 where free
-    uint64_t size  # a power of two, more than twice as many as there are distinct numbers
-    int32_t distinct
-    uint64_t* values  # the distinct numbers
-
-cdef uint64_t _FACTOR = int.from_bytes(os.urandom(8), "little") | 1  # random, so that clients cannot construct collisions
 
 
 def encode_codes(const int32_t[::1] codes, Py_ssize_t values):
@@ -142,37 +130,6 @@ def plain_texts(const uint8_t[::1] data, const int32_t[::1] offsets, const int32
     return page
 
 
-def number_values(const uint64_t[::1] values):
-    """Dictionary-encode numbers: return the code of each, and the distinct numbers in the order of first occurrence."""
-    cdef Py_ssize_t rows = values.shape[0], row
-    codes, numbers = np.empty(rows, np.int32), np.empty(rows + 1, np.uint64)
-    cdef int32_t[::1] code = codes
-    cdef uint64_t[::1] number = numbers
-    cdef Numbers table = Numbers(<int32_t*> calloc(FEW, sizeof(int32_t)), FEW, 0, &number[0])
-    cdef bint in_vain = False
-    with nogil:
-        for row in range(rows):
-            if table.slots == NULL:
-                in_vain = True
-                break
-            code[row] = _number(&table, values[row])
-    free(table.slots)
-    if in_vain:
-        raise MemoryError
-    return codes, numbers[: table.distinct]
-
-
-def text_lengths(const int32_t[::1] offsets):
-    """Return the length of each text, of which there are fewer by one than offsets."""
-    cdef Py_ssize_t row
-    lengths = np.empty(offsets.shape[0] - 1, np.int64)
-    cdef int64_t[::1] length = lengths
-    with nogil:
-        for row in range(length.shape[0]):
-            length[row] = offsets[row + 1] - offsets[row]
-    return lengths
-
-
 def bloom_filter(const uint8_t[::1] data, const int32_t[::1] offsets, const int32_t[::1] positions, Py_ssize_t blocks):
     """Return a filter of the texts at some positions: so many blocks of 256 bits, in one of which each text sets eight bits."""
     cdef Py_ssize_t number
@@ -189,43 +146,6 @@ def bloom_filter(const uint8_t[::1] data, const int32_t[::1] offsets, const int3
             block = &words[0] + WORDS * (((hashed >> 32) * <uint64_t> blocks) >> 32)
             _set_bits(block, <uint32_t> hashed)
     return filled.view(np.uint8)
-
-
-cdef inline int32_t _number(Numbers* table, uint64_t value) noexcept nogil:
-    """Return the code of a number, a new one if it is not in the table yet."""
-    cdef uint64_t at = _slot(value) & (table.size - 1)
-    while table.slots[at]:
-        if table.values[table.slots[at] - 1] == value:
-            return table.slots[at] - 1
-        at = (at + 1) & (table.size - 1)
-    table.values[table.distinct] = value
-    table.distinct += 1
-    table.slots[at] = table.distinct
-    if 2 * <uint64_t> table.distinct >= table.size:
-        _grow(table)
-    return table.distinct - 1
-
-
-cdef void _grow(Numbers* table) noexcept nogil:
-    """Quadruple the slots of a table; they are NULL if memory is exhausted."""
-    cdef int32_t code
-    cdef uint64_t at
-    free(table.slots)
-    table.size *= 4
-    table.slots = <int32_t*> calloc(table.size, sizeof(int32_t))
-    if table.slots == NULL:
-        return
-    for code in range(table.distinct):
-        at = _slot(table.values[code]) & (table.size - 1)
-        while table.slots[at]:
-            at = (at + 1) & (table.size - 1)
-        table.slots[at] = code + 1
-
-
-cdef inline uint64_t _slot(uint64_t value) noexcept nogil:
-    """Return bits that depend on all bits of a number."""
-    value = (value ^ (value >> 32)) * _FACTOR
-    return value ^ (value >> 32)
 
 
 cdef bint _mark(const int32_t[::1] codes, Py_ssize_t values, int32_t* used) noexcept nogil:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logagg.columnar.dictionary import masked, spread
+from logagg.columnar.dictionary import encode_numbers, masked, spread
 from logagg.columnar.slices import Slices
 
 
@@ -29,6 +29,15 @@ def test_codes_are_masked_as_numpy_does() -> None:
     )
     with pytest.raises(ValueError, match="of one length"):
         masked(codes, mask[:4], -1)
+
+
+@pytest.mark.parametrize("distinct", [0, 1, 2000, 30_000])  # 4096 slots are the first
+def test_numbers_are_encoded_in_the_order_of_their_first_occurrence(distinct: int) -> None:
+    random = np.random.default_rng(distinct)
+    numbers = random.integers(0, 2**64, distinct, dtype=np.uint64)[random.integers(0, max(1, distinct), 2 * distinct)]
+    codes, found = encode_numbers(numbers)
+    assert found.tolist() == list(dict.fromkeys(numbers.tolist()))
+    assert np.array_equal(found[codes], numbers)
 
 
 @given(st.lists(st.binary(max_size=40), max_size=30), st.randoms())
