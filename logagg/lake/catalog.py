@@ -325,7 +325,7 @@ def _derived_views(state: State) -> Iterator[str]:
     """Yield the statements that make the views with SQL of derivations, over views that are still empty.
 
     A view stands before those that it reads: DuckDB binds the SQL of all views that a new one reads. Tables have no live part
-    while there is nothing to read for it, as always where no requests are kept.
+    while there is nothing to read for it (`_has_live_part`), as always where no requests are kept.
     """
     marks = {name: mark for name, mark in state.derived.items() if mark.live and REQUESTS in state.rollups}
     for name, mark in marks.items():
@@ -357,7 +357,7 @@ def _derived_views(state: State) -> Iterator[str]:
 def _has_live_part(mark: Watermark, state: State) -> bool:
     """Tell whether a derivation has anything to read: requests since its watermark, or what its tables keep for them.
 
-    A new lake that keeps requests has some at its next commit, which would make all the views once more (28 ms).
+    A new lake that keeps requests will have some at its next commit, which would make all views again (28 ms).
     """
     if not state.parts:
         return bool(state.requests_kinds)

@@ -24,7 +24,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from logagg.lake.parts import FLUSH, Part, PartReader, micros
-from logagg.rollup import aggregate, requests
+from logagg.rollup import aggregate
 from logagg.rollup.definitions import Rollup
 from logagg.rollup.requests import Requests, Table
 
@@ -125,7 +125,7 @@ class Merge:
     def added(self, tables: Sequence[pa.Table]) -> pa.Table:
         """Return what tables add up to, in the order of `ts`, with no more keys in a bucket than there may be."""
         if not isinstance(self.table, Rollup):
-            return requests.in_order(tables)
+            return aggregate.in_order(tables)
         rows = aggregate.merge(self.table, pa.concat_tables(tables), self.grain)
         return aggregate.fold(self.table, rows, self.keys)
 

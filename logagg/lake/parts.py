@@ -22,7 +22,7 @@ from logagg.parquet.chunks import Encoding
 from logagg.parquet.writer import Writer
 from logagg.records import EncodedRows
 from logagg.rollup import requests
-from logagg.rollup.definitions import FLOAT_COLUMNS, SKETCH, TIMESTAMP, Rollup, Rows
+from logagg.rollup.definitions import ENCODED, FLOAT_COLUMNS, SKETCH, TIMESTAMP, Rollup, Rows
 from logagg.rollup.derived import micros as micros
 from logagg.rollup.requests import Requests, Table
 
@@ -35,7 +35,6 @@ FLUSH, HOUR, DAY, MONTH = "flush", "hour", "day", "month"
 ROW_GROUP, GROUP_BYTES = 1 << 17, 16 << 20
 ATTEMPTS = 3  # attempts to create a file in a directory that several writers create at the same time
 READ = 1 << 20  # bytes, in memory, of one read of a row group: each read costs 0.2 ms
-ENCODED = pa.dictionary(pa.int32(), pa.string())
 _PATH = re.compile(r"data/[^/]+/[^/]+\.parquet")
 _EPOCH, _MICROSECOND = datetime.fromtimestamp(0, UTC), timedelta(microseconds=1)
 _SUMMED = ("bytes", *FLOAT_COLUMNS)  # of events
@@ -143,7 +142,7 @@ class PartWriter:
 
 
 def _encoded(schema: pa.Schema) -> pa.Schema:
-    """Return a schema whose text goes in as it is, dictionary-encoded; in the file that is an encoding, not a type."""
+    """Return the schema of rows as they are written, with their text dictionary-encoded."""
     return pa.schema([field.with_type(ENCODED) if field.type == pa.string() else field for field in schema])
 
 

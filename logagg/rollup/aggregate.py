@@ -22,7 +22,7 @@ import pyarrow.compute as pc
 
 from logagg.columnar.dictionary import spread
 from logagg.columnar.encoded import without_unused
-from logagg.rollup.columns import Columns, only
+from logagg.rollup.columns import Columns, only, ordered, taken
 from logagg.rollup.conditions import Condition, decide
 from logagg.rollup.definitions import SKETCH, Measure, Part, Rollup
 from logagg.rollup.group_by import rank
@@ -108,10 +108,13 @@ def roll_up_all(
 
 
 def in_order(tables: Sequence[pa.Table]) -> pa.Table:
-    """Return rows of one rollup in the order of `ts`."""
+    """Return the rows of tables of one schema, of which there is at least one, in the order of `ts`."""
     rows = Columns(tables).table()
     ts = rows["ts"].cast(pa.int64()).to_numpy()
-    return rows if (np.diff(ts) >= 0).all() else rows.take(pa.array(np.argsort(ts, kind="stable")))
+    if (np.diff(ts) >= 0).all():
+        return rows
+    order = ordered(ts)
+    return pa.table([taken(only(column), order) for column in rows.columns], schema=rows.schema)
 
 
 def merge(rollup: Rollup, rows: pa.Table, grain: int | None = None) -> pa.Table:

@@ -94,6 +94,5 @@ def taken(column: pa.Array, rows: Codes) -> pa.Array:
     if is_text:
         codes = spread(filled_codes(column.indices, 0), rows)
         return pa.DictionaryArray.from_arrays(pa.array(codes), column.dictionary, safe=False)
-    values = np.frombuffer(column.buffers()[1], np.dtype(f"u{column.type.byte_width}"))
-    found = spread(values[column.offset : column.offset + len(column)], rows)
+    found = spread(column.to_numpy().view(f"u{column.type.byte_width}"), rows)
     return pa.Array.from_buffers(column.type, len(rows), [None, pa.py_buffer(found)])

@@ -18,6 +18,7 @@ from logagg.rollup.conditions import AtLeast, Both, Condition, Either, IsTrue, N
 Kind = Literal["count", "sum", "uniques", "from_other_part"]
 
 TIMESTAMP = pa.timestamp("us", "UTC")
+ENCODED = pa.dictionary(pa.int32(), pa.string())  # text until it is written; in a file that is an encoding, not a type
 SKETCH = pa.list_(pa.uint64())
 # The touches before a conversion, the last one at the end.
 PATH = pa.list_(

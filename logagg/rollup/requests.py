@@ -1,7 +1,7 @@
 """Requests: the single events beside the rollups, one row each.
 
     events ──▶ rows ──▶ Encoder.add ... ──▶ Encoder.drain() -> EncodedRows ──▶ written as it is
-                                       read ──▶ in_order(rows, rows, ...) ──▶ fewer, larger parts
+                                       read ──▶ aggregate.in_order(rows, rows, ...) ──▶ fewer, larger parts
 
 Rows are encoded as Parquet when their events are rolled up, not when they are committed: until then they take a tenth of
 the memory that the events took (measured: 11 bytes a row of combined logs, 141 bytes an event).
@@ -9,7 +9,6 @@ the memory that the events took (measured: 11 bytes a row of combined logs, 141 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -25,7 +24,7 @@ from logagg.parquet.writer import Writer
 from logagg.records import EncodedRows
 from logagg.rollup.columns import Columns, ordered, taken
 from logagg.rollup.conditions import Mask, OneOf
-from logagg.rollup.definitions import TIMESTAMP, Rollup, Rows
+from logagg.rollup.definitions import ENCODED, TIMESTAMP, Rollup, Rows
 
 NAME = "requests"
 _TEXTS_BEFORE = ("id", "site", "kind", "method")
@@ -59,8 +58,7 @@ SCHEMA = pa.schema(
 )
 # Text that is written from a dictionary; nearly all of the other text differs. A merge reads it so, too.
 TEXTS = [one.name for one in SCHEMA if one.type == pa.string() and one.name != "id"]
-_TEXT = pa.dictionary(pa.int32(), pa.string())
-ENCODED_SCHEMA = pa.schema([one.with_type(_TEXT) if one.name in TEXTS else one for one in SCHEMA])
+ENCODED_SCHEMA = pa.schema([one.with_type(ENCODED) if one.name in TEXTS else one for one in SCHEMA])
 # Numbers whose differences take less space than they, or no two of which are alike: a dictionary would be longer.
 _DELTAS = ("ts", "position", "bytes")
 _PLAIN = frozenset({*_DELTAS, "id", "seconds", "upstream_seconds"})
@@ -150,16 +148,6 @@ def of_entries(name: str, rows: Columns) -> pa.Array:
 def selected(name: str) -> str:
     """Return the SQL of one of the columns `ENTRY` of the view, over the columns of a file."""
     return f"CASE WHEN channel <> '' THEN {name} END"
-
-
-def in_order(tables: Iterable[pa.Table]) -> pa.Table:
-    """Return rows of several tables in the order of their times."""
-    found = Columns(list(tables)).table()
-    times = found["ts"].cast(pa.int64()).to_numpy()
-    if (np.diff(times) >= 0).all():
-        return found
-    order = ordered(times)
-    return pa.table([taken(column.chunk(0), order) for column in found.columns], schema=found.schema)
 
 
 def encodings() -> dict[str, Encoding]:
