@@ -19,7 +19,7 @@ from logagg.parse.formats.compile import DETECTED, compile_format, enveloped, jo
 from logagg.parse.formats.format import NO_PERSONAL_FIELDS, OR, Format, PersonalFields
 from logagg.parse.lines import scan
 from logagg.parse.lines.fast import find_lines
-from logagg.parse.lines.headers import is_comment, is_csv, last_header, under
+from logagg.parse.lines.headers import after, is_comment, is_csv, last_header
 from logagg.parse.unreadable import why_unreadable
 from logagg.records import Chunk
 
@@ -129,7 +129,7 @@ class SourceFormats:
     def _follow(self, chunk: Chunk, fmt: Format) -> Format:
         """Remember the header that is in force behind a chunk; return the format at its start."""
         if (fmt.headed or is_csv(fmt)) and (header := _last_header(chunk, fmt)):
-            self._formats[chunk.source] = under(fmt, header)
+            self._formats[chunk.source] = after(fmt, header)
         return fmt
 
     def learn(self, source: str, names: tuple[str, ...]) -> None:
@@ -209,7 +209,7 @@ class SourceFormats:
             for envelope in envelopes if HEADER in before else ():
                 w3c = enveloped(compile_format("w3c", self._personal), envelope)
                 header = _last_header(replace(chunk, data=before), w3c)
-                fmt = under(w3c, header) if header else None
+                fmt = after(w3c, header) if header else None
                 if fmt and 2 * count(lines, fmt, now) > len(lines):
                     return fmt
         return None

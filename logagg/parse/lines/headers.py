@@ -37,7 +37,7 @@ def sections(lines: Slices, fmt: Format) -> Iterator[tuple[Slices, Format]]:
     start, header = 0, b""
     for row in np.flatnonzero(comments & begin_with(inside, HEADER)) if fmt.headed else ():
         found = inside.data[inside.start[row] : inside.end[row]].tobytes()
-        if found != header and (below := under(fmt, found)) != fmt:
+        if found != header and (below := after(fmt, found)) != fmt:
             yield _between(lines, comments, start, int(row)), fmt
             start, fmt = int(row), below
         header = found
@@ -80,18 +80,33 @@ def _without_digits(lines: Slices) -> Iterator[int]:
 
 
 def below_header(fmt: Format, line: bytes) -> Format | None:
-    """Return the format of the lines of CSV below a header, which may be that of the lines before; None if this is no header."""
-    line = line.removeprefix(BOM_UTF8)
+    """Return the format of the lines below a header, which may be that of the lines before; None if the line is no header."""
+    if is_csv(fmt):
+        return _below_csv(fmt, line.removeprefix(BOM_UTF8))
+    if not (fmt.headed and line.startswith(HEADER)):
+        return None
+    return _compiled(header_name(line), fmt)
+
+
+def _below_csv(fmt: Format, line: bytes) -> Format | None:
     if line.startswith(fmt.comment):
         return fmt
     if len(line) > LONGEST_HEADER or _HAS_DIGIT.search(line):
         return None
-    zone = f"@{fmt.zone}" if fmt.zone else ""
-    name = csv_below(split(fmt.each[0].name)[1].removesuffix(zone), line)
+    name = csv_below(split(fmt.each[0].name)[1].removesuffix(_zone_of(fmt)), line)
     with suppress(FormatError):  # too many columns
-        below = compile_format(name + zone, fmt.personal) if name else None
-        return joined([enveloped(below, fmt.envelope), *fmt.others]) if below else None
+        return _compiled(name, fmt) if name else None
     return None
+
+
+def _compiled(name: str, before: Format) -> Format:
+    """Compile the name of a format, in the envelope and the zone of the lines before it."""
+    below = compile_format(name + _zone_of(before), before.personal)
+    return joined([enveloped(below, before.envelope), *before.others])
+
+
+def _zone_of(fmt: Format) -> str:
+    return f"@{fmt.zone}" if fmt.zone else ""
 
 
 def _comments(lines: Slices, fmt: Format) -> tuple[Slices, Mask]:
@@ -142,23 +157,11 @@ def _between(lines: Slices, comments: Mask, start: int, end: int) -> Slices:
 
 
 def is_comment(line: bytes, fmt: Format) -> bool:
-    """Tell whether a line is a comment or is passed over."""
-    if is_csv(fmt) and below_header(fmt, line):
-        return True
-    return (bool(fmt.comment) and line.removeprefix(BOM_UTF8).startswith(fmt.comment)) or line.endswith(fmt.noise)
+    """Tell whether a line is a comment, a header, or is passed over."""
+    is_marked = bool(fmt.comment) and line.removeprefix(BOM_UTF8).startswith(fmt.comment)
+    return is_marked or line.endswith(fmt.noise) or below_header(fmt, line) is not None
 
 
 def after(fmt: Format, comment: bytes) -> Format:
     """Return the format of the lines after a comment, which may be a header."""
-    if is_csv(fmt):
-        return below_header(fmt, comment) or fmt
-    return under(fmt, comment) if fmt.headed and comment.startswith(HEADER) else fmt
-
-
-def under(fmt: Format, header: bytes) -> Format:
-    """Return the format of the lines below a header."""
-    if is_csv(fmt):
-        return below_header(fmt, header) or fmt
-    zone = f"@{fmt.zone}" if fmt.zone else ""
-    below = compile_format(header_name(header) + zone, fmt.personal)
-    return joined([enveloped(below, fmt.envelope), *fmt.others])
+    return below_header(fmt, comment) or fmt

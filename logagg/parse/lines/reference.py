@@ -11,12 +11,12 @@ import pyarrow as pa
 
 from logagg.parse.envelopes.kinds import split
 from logagg.parse.envelopes.reference import Message, RawLine, inside_of, messages
-from logagg.parse.formats.columns import HEADER, W3C_NAME
+from logagg.parse.formats.columns import W3C_NAME
 from logagg.parse.formats.csv_header import CSV_NAMES, names_of
 from logagg.parse.formats.format import Format, Step
 from logagg.parse.formats.shapes import has_shape, is_between
 from logagg.parse.lines import reference_json
-from logagg.parse.lines.headers import is_comment, is_csv, under
+from logagg.parse.lines.headers import below_header, is_comment
 from logagg.parse.lines.reference_columns import split_columns, values_of
 from logagg.parse.lines.reference_durations import seconds, upstream_seconds
 from logagg.parse.lines.reference_text import host_and_path, tidy
@@ -68,9 +68,9 @@ def _sections(chunk: Chunk, fmt: Format) -> Iterator[tuple[list[RawLine], Format
         inside = inside_of(line.text, fmt.envelope) if fmt.passes_over else None
         if inside is None or not is_comment(inside, fmt):
             lines.append(line)
-        elif (fmt.headed and inside.startswith(HEADER)) or is_csv(fmt):
+        elif below := below_header(fmt, inside):
             yield lines, fmt
-            lines, fmt = [], under(fmt, inside)
+            lines, fmt = [], below
     yield lines, fmt
 
 
