@@ -41,7 +41,7 @@ _SETTLED = """() => document.querySelector('.tiles') && !document.querySelector(
     && document.querySelectorAll('.panel').length > 2
     && [...document.querySelectorAll('.panel')].filter((one) => one.getBoundingClientRect().top < innerHeight)
         .every((one) => one.getAttribute('aria-busy') !== 'true' && one.querySelector('tbody tr, .empty, .notes'))"""
-# Tried at the begin of each frame, so at the second time the first frame with everything has been painted.
+# Evaluated at the beginning of each frame: the second time that it holds, the first complete frame has been painted.
 _PAINTED = f"""() => {{
     window.complete = ({_SETTLED})() ? (window.complete ?? 0) + 1 : 0
     return window.complete > 1 && performance.now()

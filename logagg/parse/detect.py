@@ -120,26 +120,29 @@ class Detector:
                 ):  # an attempt costs as much as parsing the lines
                     yield fmt
 
-    def _written(self, all_: _Some, some: Sequence[bytes], now: float) -> Iterable[Format]:
-        lines, timed = all_.lines, all_.timed
-        few = spread(lines, GLANCE)
+    def _written(self, some: _Some, few: Sequence[bytes], now: float) -> Iterable[Format]:
+        lines, timed = some.lines, some.timed
+        glance = spread(lines, GLANCE)
         if self.names is None:
             yield from self._compiled(capture_templates(lines))
-            yield from self._compiled(logfmt_templates(few, now, self.personal, timed=timed), timed=timed)
-            yield from self._compiled(separated_templates(some, now))
+            yield from self._compiled(logfmt_templates(glance, now, self.personal, timed=timed), timed=timed)
+            yield from self._compiled(separated_templates(few, now))
         if self._may_be("w3c"):
-            yield from self._compiled(w3c_layouts(some))
+            yield from self._compiled(w3c_layouts(few))
         if self._may_be("ltsv"):
-            yield from self._compiled(ltsv_templates(few))
+            yield from self._compiled(ltsv_templates(glance))
         if self._may_be("csv") or self._may_be("tsv"):
             yield from self._compiled(csv_formats(lines, now, self.personal))
         if self._may_be("json"):
             yield from json_formats(lines, now, self.personal, timed=timed)
         if self.names is None:
-            yield from self._compiled(map(named, templates(some, now)))
+            yield from self._compiled(map(named, templates(few, now)))
 
     def _compiled(self, texts: Iterable[str], *, timed: bool = False) -> Iterable[Format]:
-        """Yield the formats of templates that lines suggested. A template that does not compile, such as one with too many fields, is left out."""
+        """Yield the formats of templates that lines suggested; `timed`: their envelope has the times of the lines.
+
+        A template that does not compile, such as one with too many fields, is left out.
+        """
         for text in texts:
             with suppress(FormatError):
                 yield (compile_inside if timed else compile_format)(text, self.personal)

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from logagg.parse.combined.columns import Column, places
-from logagg.parse.combined.response import KNOWN_STATUS, PRODUCT, URL, size_behind
+from logagg.parse.combined.response import KNOWN_STATUS, NOT_ZERO, PRODUCT, URL, size_behind
 from logagg.parse.combined.tokens import Token
 from logagg.parse.lines.reference_times import reads_as_time
 
@@ -22,7 +22,6 @@ _LONGEST = 1 << 14  # bytes; longer lines are ignored
 _REQUEST = re.compile(rb"[A-Z][A-Z_-]{0,19} +[^ ].* HTTP/[0-9.]+\Z", re.DOTALL)
 _METHOD = re.compile(rb"(?:GET|HEAD|POST|PUT|DELETE|OPTIONS|PATCH|CONNECT|TRACE|PROPFIND|REPORT|PURGE)\Z")
 _TARGET = re.compile(rb"(?:/[^ ]*|\*)\Z")
-_ANSWERED = re.compile(rb"[1-9]")
 _PROTOCOL = re.compile(rb"HTTP/[0-9](?:\.[0-9])?\Z")
 # Shapes but for that of "-": a column that is always "-" here may have values in other lines.
 _SHAPED = re.compile(r"<([a-z_0-9]*):(?!dash)[a-z_]+>")
@@ -106,8 +105,8 @@ def _proved(columns: Numbered, now: float) -> Iterator[tuple[int, str]]:
         found = [number for number, column in left.items() if column.values and proves(column)]
         if field == "client":  # an address that never varies may be the server's own
             found.sort(key=lambda number: -len(set(left[number].values)))
-        if field == "status":  # 0 is a status, too, but most zeros are not
-            found.sort(key=lambda number: -left[number].share(_ANSWERED))
+        if field == "status":
+            found.sort(key=lambda number: -left[number].share(NOT_ZERO))
         if found:
             yield found[0], field
             del left[found[0]]

@@ -9,7 +9,7 @@ from logagg.parse.formats.columns import HEADER, header_name
 from logagg.parse.formats.compile import compile_format
 
 _HEADLESS = re.compile(rb"\d{4}-\d\d-\d\d[ \t]+\d\d:\d\d:\d\d(\.\d+)?[ \t]+\S+[ \t]")
-_BEFORE = rb"(?:\S.{0,200}? )?"  # an envelope
+_BEFORE = rb"(?:\S.{0,200}? )?"  # in front of the line: an envelope
 _KNOWN = (
     (
         re.compile(
@@ -39,7 +39,7 @@ _KNOWN = (
         "Fluent Bit's stdout is no format to read; let it write with out_file, or format json_lines",
     ),
     (
-        re.compile(rb"(?:\S.{0,200} )?INFO: +\S+:\d+ - \"[A-Z]+ \S+ HTTP/"),
+        re.compile(_BEFORE + rb"INFO: +\S+:\d+ - \"[A-Z]+ \S+ HTTP/"),
         "lines of uvicorn have no time; log JSON, or let an envelope say it: Docker's json-file, Kubernetes, docker logs -t",
     ),
     (

@@ -20,8 +20,8 @@ URL = re.compile(rb"[a-z][a-z0-9+.-]*://")
 PRODUCT = re.compile(rb"[A-Za-z][\w.+-]*/v?\d")  # of an agent: curl/8.5.0
 _NOTHING = (b"0", b"-")
 _WITHOUT_BODY = (b"204", b"304")
+NOT_ZERO = re.compile(rb"[1-9]")  # 0 is a status, too, but most columns of zeros are none
 # Statuses that servers, proxies and clouds answer with: other numbers of three digits are likelier to be sizes.
-_ANSWERED = re.compile(rb"[1-9]")
 KNOWN_STATUS = re.compile(
     rb"(?:10[0-3]|20[0-8]|226|30[0-8]|40\d|41[0-8]|42[1-689]|431|44[049]|45[01]|46[034]|49[4-9]|50\d|51[01]|52\d|530|561|59[89]|0|000|-1)\Z"
 )
@@ -59,7 +59,7 @@ def _status(columns: Sequence[Column]) -> int:
     """Return the first column of statuses three quarters of which are known; if there is none, that with the most of
     them."""
     found = [number for number, column in enumerate(columns[: FAR - 1]) if column.is_plain and column.most(_STATUS)]
-    found.sort(key=lambda number: columns[number].share(_ANSWERED) == 0)  # 0 is a status, too, but most zeros are not
+    found.sort(key=lambda number: columns[number].share(NOT_ZERO) == 0)
     known = {number: columns[number].share(KNOWN_STATUS) for number in found}
     return next((number for number in found if known[number] >= 0.75), max(found, key=known.__getitem__, default=0))
 

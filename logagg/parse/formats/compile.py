@@ -87,7 +87,7 @@ def _within(envelope: str, fmt: Format) -> Format:
 
 def _one(text: str, personal: PersonalFields) -> Format:
     envelope, inside = split(text)
-    fmt = _naked(inside, personal)
+    fmt = compile_inside(inside, personal)
     if fmt.outer_time and not timed(envelope):
         raise FormatError(
             f"log format {text!r}: its lines have no time",
@@ -96,9 +96,10 @@ def _one(text: str, personal: PersonalFields) -> Format:
     return enveloped(fmt, envelope)
 
 
-def _naked(text: str, personal: PersonalFields) -> Format:
+def compile_inside(text: str, personal: PersonalFields) -> Format:
+    """Compile the name or string of a format without its envelope, which may have the times of the lines."""
     if zoned := _ZONED.fullmatch(text):
-        return _in_zone(_naked(zoned[1], personal), zoned[2])
+        return _in_zone(compile_inside(zoned[1], personal), zoned[2])
     if preset := preset_of(text):
         return preset_format(preset, personal)
     if text.lower() in BY_NAME:
@@ -117,11 +118,6 @@ def _naked(text: str, personal: PersonalFields) -> Format:
             fmt = replace(fmt, outer_time=True)
     _check(fmt)
     return fmt
-
-
-def compile_inside(text: str, personal: PersonalFields) -> Format:
-    """Compile the name or string of a format in an envelope that is not written, and which may have its times."""
-    return _naked(text, personal)
 
 
 def _in_zone(fmt: Format, name: str) -> Format:

@@ -52,6 +52,16 @@ _CLOUDFRONT = {
     "seconds": "time-taken",
 }
 
+_FLUENTD = {  # of its parsers, which name the client differently
+    "user": "user",
+    "method": "method",
+    "target": "path",
+    "status": "code",
+    "bytes": "size",
+    "referrer": "referer",
+    "agent": "agent",
+}
+
 JSON_PRESETS = (
     JsonPreset(
         "caddy",
@@ -422,31 +432,13 @@ JSON_PRESETS = (
         "fluentd-nginx",
         "fluentd's parser `nginx`, in an envelope with a time",
         "remote host user method path code size",
-        {
-            "client": "remote",
-            "user": "user",
-            "method": "method",
-            "target": "path",
-            "status": "code",
-            "bytes": "size",
-            "referrer": "referer",
-            "agent": "agent",
-        },
+        {"client": "remote", **_FLUENTD},
     ),
     JsonPreset(
         "fluentd-apache",
         "fluentd's parser `apache2`, whose `host` is the client, likewise",
         "host user method path code size",
-        {
-            "client": "host",
-            "user": "user",
-            "method": "method",
-            "target": "path",
-            "status": "code",
-            "bytes": "size",
-            "referrer": "referer",
-            "agent": "agent",
-        },
+        {"client": "host", **_FLUENTD},
     ),
     JsonPreset(
         "matomo",
