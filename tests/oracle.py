@@ -146,7 +146,7 @@ def read(line: str) -> Hit | None:
         time = dt.datetime.strptime(found["time"], "%d/%b/%Y:%H:%M:%S %z").timestamp()
     except ValueError:
         return None
-    if found["bytes"] == "-":
+    if found["bytes"] in ("-", "-1"):
         size = 0
     elif not BYTES.fullmatch(found["bytes"]) or (size := int(found["bytes"].split(".")[0])) > MOST_BYTES:
         return None
